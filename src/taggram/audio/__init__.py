@@ -1,0 +1,1 @@
+"""Sound in: files to blocks of mono waveform at one sample rate, in flat memory."""

@@ -1,0 +1,72 @@
+"""Every error that Taggram raises on purpose.
+
+    TaggramError
+    ├── AudioError            a file gives no usable sound; says which outcome it ends in
+    ├── ShapeError            an array has the wrong shape or type
+    ├── ModelFileError        a model file is missing, damaged or not one of ours
+    │   └── ChecksumError     the bytes are not the bytes that were promised
+    ├── DownloadError         published weights could not be fetched
+    ├── UnknownNameError      a name that no registry knows
+    └── MissingExtraError     an optional part of Taggram is not installed
+
+A message names what was given, what is accepted, and the likely cause or the remedy.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Literal
+
+AudioOutcome = Literal[
+    "too_short", "silent", "corrupt", "unsupported", "not_audio", "unreadable", "timeout"
+]
+
+
+class TaggramError(Exception):
+    """Base class of every error raised by Taggram."""
+
+
+class AudioError(TaggramError):
+    """A file gives no usable sound.
+
+    Attributes
+    ----------
+    outcome
+        The one outcome that the file ends in, as in the run's report.
+    """
+
+    def __init__(self, message: str, *, outcome: AudioOutcome) -> None:
+        super().__init__(message)
+        self.outcome: AudioOutcome = outcome
+
+
+class ShapeError(TaggramError, ValueError):
+    """An array has the wrong shape or type."""
+
+
+class ModelFileError(TaggramError):
+    """A model file is missing, damaged, or not one that this version can read."""
+
+
+class ChecksumError(ModelFileError):
+    """A file's content differs from its published checksum."""
+
+
+class DownloadError(TaggramError):
+    """Published weights could not be fetched from their origin."""
+
+
+class UnknownNameError(TaggramError, LookupError):
+    """A name that the registry does not hold; the message suggests the nearest one."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        nearest = get_close_matches(name, known, n=1)
+        hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+        super().__init__(f"unknown {kind} {name!r}: {hint}known are {', '.join(known)}")
+
+
+class MissingExtraError(TaggramError, ImportError):
+    """An optional part is not installed; the message says how to install it."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs the optional part {extra!r}: pip install 'taggram[{extra}]'")

@@ -1,0 +1,1 @@
+"""From a file or a waveform to tags, taggram and embedding."""

@@ -1,0 +1,1 @@
+"""The laboratory wing: datasets, models, training and evaluation. Needs torch: `taggram[train]`."""

@@ -1,0 +1,1 @@
+"""Features as differentiable torch modules; one per file."""

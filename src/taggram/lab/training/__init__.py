@@ -1,0 +1,1 @@
+"""Training: distillation of the shipped default model."""

@@ -1,0 +1,1 @@
+"""The door between laboratory and runtime: one ONNX file with its specification inside."""

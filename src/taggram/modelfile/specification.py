@@ -1,0 +1,175 @@
+"""The specification that travels inside every model file: what the network expects and what it says.
+
+Format version 1. It is stored as JSON in the ONNX metadata entry `taggram`, validated strictly in
+both directions: an unknown key is an error, as is a missing one.
+
+Conventions: durations in seconds, lengths in samples, frequencies in Hz; the order of `tags` is the
+order of the columns of `scores` everywhere.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from taggram.errors import ModelFileError
+
+FORMAT_VERSION = 1
+
+Category = Literal["genre", "mood", "instrument", "voice", "decade", "other"]
+CATEGORIES: tuple[Category, ...] = ("genre", "mood", "instrument", "voice", "decade", "other")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Waveform(_Strict):
+    """The graph takes the waveform itself: input `waveform`, shape (batch, n_samples)."""
+
+    kind: Literal["waveform"] = "waveform"
+
+
+class PowerSpectrogram(_Strict):
+    """The graph takes |STFT|²: input `power_spectrogram`, shape (batch, n_frames, n_fft // 2 + 1).
+
+    Frames are centred: frame `i` is centred on sample `i * hop_length`, the waveform is padded by
+    `n_fft // 2` on either side, so `n_frames = 1 + n_samples // hop_length`. Everything behind the
+    power spectrogram (mel filters, logarithm, normalisation) is part of the graph.
+    """
+
+    kind: Literal["power_spectrogram"] = "power_spectrogram"
+    n_fft: int = Field(ge=2, le=1 << 16)
+    hop_length: int = Field(ge=1)
+    window: Literal["hann_periodic", "hann_symmetric"] = "hann_periodic"
+    pad_mode: Literal["reflect", "zeros"] = "reflect"
+
+    @property
+    def n_bins(self) -> int:
+        """Number of frequency bins of one frame."""
+        return self.n_fft // 2 + 1
+
+    def n_frames(self, n_samples: int) -> int:
+        """Number of frames of a waveform of `n_samples` samples."""
+        return 1 + n_samples // self.hop_length
+
+
+FrontEnd = Annotated[Waveform | PowerSpectrogram, Field(discriminator="kind")]
+
+
+class Tag(_Strict):
+    """One tag of the vocabulary.
+
+    Attributes
+    ----------
+    name
+        Unique in the vocabulary.
+    category
+        What kind of statement the tag makes.
+    threshold
+        Score from which the tag counts as present, in [0, 1]; None if not calibrated.
+    """
+
+    name: str = Field(min_length=1)
+    category: Category
+    threshold: float | None = Field(default=None, ge=0, le=1)
+
+
+class Metric(_Strict):
+    """One figure measured on one split, with the fingerprint of that split."""
+
+    name: str
+    value: float
+    interval: tuple[float, float] | None = None
+    dataset: str
+    split: str
+    split_fingerprint: str
+
+
+class Specification(_Strict):
+    """Everything a program needs to know to use a model file, and a person to trust it.
+
+    Attributes
+    ----------
+    format_version
+        Version of this schema.
+    name, architecture
+        Name of this model, and of its architecture in the model zoo.
+    task
+        "multi_label": scores are independent, from a sigmoid. "multi_class": they sum to 1.
+    sample_rate
+        Hz.
+    chunk_duration, chunk_hop
+        Length of one chunk and distance between chunk starts, in seconds.
+    front_end
+        What is computed beside the graph: nothing (`Waveform`) or a `PowerSpectrogram`.
+    embedding_dim
+        Length of the embedding.
+    tags
+        Ordered tag vocabulary.
+    training_data, licence, paper
+        Where the weights come from and under what terms.
+    metrics
+        Measured figures.
+    weights_sha256
+        SHA-256 of the ONNX file without its metadata; filled in by the writer, checked by the reader.
+    """
+
+    format_version: Literal[1] = 1
+    name: str = Field(min_length=1)
+    architecture: str = Field(min_length=1)
+    task: Literal["multi_label", "multi_class"] = "multi_label"
+    sample_rate: int = Field(ge=1000, le=384_000)
+    chunk_duration: float = Field(gt=0, le=600)
+    chunk_hop: float = Field(gt=0, le=600)
+    front_end: FrontEnd
+    embedding_dim: int = Field(ge=1)
+    tags: tuple[Tag, ...] = Field(min_length=1)
+    training_data: str
+    licence: str
+    paper: str
+    metrics: tuple[Metric, ...] = ()
+    weights_sha256: str = ""
+
+    @model_validator(mode="after")
+    def _tags_are_unique(self) -> Self:
+        names = [tag.name for tag in self.tags]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"tag names must be unique, repeated are {repeated}")
+        return self
+
+    @property
+    def chunk_length(self) -> int:
+        """Length of one chunk in samples."""
+        return round(self.chunk_duration * self.sample_rate)
+
+    @property
+    def n_tags(self) -> int:
+        """Size of the tag vocabulary."""
+        return len(self.tags)
+
+    @classmethod
+    def from_json(cls, text: str | bytes, *, source: str) -> Self:
+        """Parse and validate a specification.
+
+        Parameters
+        ----------
+        text
+            JSON document.
+        source
+            Where it comes from; named in the error.
+
+        Raises
+        ------
+        ModelFileError
+            If the document is not a valid specification of a version that this program knows.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "document"
+            raise ModelFileError(
+                f"{source}: the specification is not valid (format version {FORMAT_VERSION} expected): "
+                f"{where}: {first['msg']}, got {str(first['input'])[:80]!r}. "
+                "The file was written by another version or another program; export it again."
+            ) from error

@@ -1,0 +1,1 @@
+"""What is said about music: vocabularies, categories, taggrams and their pictures."""
