@@ -49,7 +49,7 @@ class PowerSpectrogram(_Strict):
         return self.n_fft // 2 + 1
 
     def n_frames(self, n_samples: int) -> int:
-        """Number of frames of a waveform of `n_samples` samples."""
+        """Return the number of frames of a waveform of `n_samples` samples."""
         return 1 + n_samples // self.hop_length
 
 
