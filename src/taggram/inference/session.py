@@ -57,9 +57,7 @@ class Session:
         front_end = self.specification.front_end
         waveforms = np.ascontiguousarray(waveforms, np.float32)
         features = (
-            power_spectrogram(waveforms, front_end)
-            if isinstance(front_end, PowerSpectrogram)
-            else waveforms
+            power_spectrogram(waveforms, front_end) if isinstance(front_end, PowerSpectrogram) else waveforms
         )
         scores, embedding = self._session.run(OUTPUTS, {self._input: features})
         return scores, embedding
