@@ -9,12 +9,12 @@ plain HTTP is accepted from this very machine, for mirrors and tests.
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPMessage, HTTPResponse
-from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO
+from pathlib import Path
+from typing import IO, BinaryIO, Protocol
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
@@ -30,26 +30,20 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _RETRIED_STATUS = {408, 425, 429, 500, 502, 503, 504}
 
 
-@dataclass(frozen=True)
-class PublishedFile:
-    """One file as its authors published it.
+class PublishedFile(Protocol):
+    """One file as its authors published it; `PublishedCheckpoint` is one."""
 
-    Attributes
-    ----------
-    url
-        Where it is, pinned to a commit.
-    path
-        Its relative path in the publication, with forward slashes.
-    sha256
-        Hexadecimal.
-    size
-        Bytes.
-    """
+    @property
+    def url(self) -> str:
+        """Where it is, pinned to a commit."""
 
-    url: str
-    path: str
-    sha256: str
-    size: int
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal."""
+
+    @property
+    def n_bytes(self) -> int:
+        """Size; never more is accepted."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +77,7 @@ def fetch(
     Raises
     ------
     DownloadError
-        If the server cannot be reached, refuses, stays silent, or sends more than `file.size` bytes.
+        If the server cannot be reached, refuses, stays silent, or sends more than `file.n_bytes` bytes.
         What has arrived is kept for the next call.
     ChecksumError
         If all bytes arrived and are not the published ones; they are deleted.
@@ -115,19 +109,22 @@ def find_offline(file: PublishedFile, directory: Path) -> Path:
         If there is none; the message says what was looked for.
     """
     if not directory.is_dir():
-        raise DownloadError(f"--from {directory}: not a folder; name the folder that holds {file.path}")
-    for candidate in _candidates(file, directory):
-        if is_published(candidate, file):
-            return candidate
+        raise DownloadError(
+            f"--from {directory}: not a folder; name the folder that holds a copy of {file.url}"
+        )
+    for folder, _, names in os.walk(directory):
+        for path in (Path(folder, name) for name in sorted(names)):
+            if path.is_file() and is_published(path, file):
+                return path
     raise DownloadError(
-        f"no copy of {file.path} below {directory}: looked for any file of {file.size} bytes with "
-        f"SHA-256 {file.sha256}. It is published at {file.url}"
+        f"no copy of {file.url} below {directory}: looked for any file of {file.n_bytes} bytes with "
+        f"SHA-256 {file.sha256}"
     )
 
 
 def is_published(path: Path, file: PublishedFile) -> bool:
     """Whether the file at `path` has the published size and checksum."""
-    return path.stat().st_size == file.size and sha256_of(path) == file.sha256
+    return path.stat().st_size == file.n_bytes and sha256_of(path) == file.sha256
 
 
 def sha256_of(path: Path) -> str:
@@ -136,28 +133,18 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _candidates(file: PublishedFile, directory: Path) -> Iterator[Path]:
-    published = directory.joinpath(*PurePosixPath(file.path).parts)
-    if published.is_file():
-        yield published
-    for folder, _, names in os.walk(directory):
-        for path in (Path(folder, name) for name in sorted(names)):
-            if path != published and path.is_file() and path.stat().st_size == file.size:
-                yield path
-
-
 def _download(file: PublishedFile, part: Path, progress: Progress, patience: Patience) -> None:
     """Try until the part is complete; a try that brought new bytes does not count as a failure."""
     opener = build_opener(_SafeRedirects)
     failures = 0
     with _open_part(part) as stream:
-        while (before := _length(stream)) != file.size:
+        while (before := _length(stream)) != file.n_bytes:
             reason = _receive(opener, file, stream, progress, patience.timeout)
             if _length(stream) <= before:
                 failures += 1
             if failures >= patience.attempts:
                 raise DownloadError(_failure(file, f"{reason}; {failures} tries brought nothing new"))
-            if _length(stream) != file.size:
+            if _length(stream) != file.n_bytes:
                 time.sleep(patience.pause * 2 ** max(failures - 1, 0))
 
 
@@ -166,7 +153,7 @@ def _receive(
 ) -> str:
     """Ask once for what is missing and append what comes; return why it may have stopped early."""
     start = _length(stream)
-    if start > file.size:
+    if start > file.n_bytes:
         stream.truncate(start := 0)
     headers = {"User-Agent": "taggram", "Accept-Encoding": "identity"}
     if start:
@@ -187,7 +174,7 @@ def _receive(
         return str(error.reason)
     except (OSError, HTTPException) as error:
         return str(error) or type(error).__name__
-    return f"the connection ended after {_length(stream)} of {file.size} bytes"
+    return f"the connection ended after {_length(stream)} of {file.n_bytes} bytes"
 
 
 def _continues(response: HTTPResponse, start: int) -> bool:
@@ -200,11 +187,13 @@ def _copy(response: HTTPResponse, stream: BinaryIO, file: PublishedFile, progres
     done = _length(stream)
     while block := response.read(BLOCK):
         done += len(block)
-        if done > file.size:
+        if done > file.n_bytes:
             stream.truncate(0)
-            raise DownloadError(_failure(file, f"the server sends more than the published {file.size} bytes"))
+            raise DownloadError(
+                _failure(file, f"the server sends more than the published {file.n_bytes} bytes")
+            )
         _write(stream, block, file)
-        progress(done, file.size)
+        progress(done, file.n_bytes)
 
 
 def _open_part(part: Path) -> BinaryIO:
@@ -220,7 +209,7 @@ def _write(stream: BinaryIO, block: bytes, file: PublishedFile) -> None:
         stream.write(block)
         stream.flush()
     except OSError as error:
-        raise DownloadError(f"cannot store {file.path} ({file.size} bytes): {error.strerror}") from error
+        raise DownloadError(f"cannot store {file.n_bytes} bytes of {file.url}: {error.strerror}") from error
 
 
 def _length(stream: BinaryIO) -> int:
