@@ -5,11 +5,14 @@ Conventions: `waveform` is float32 of shape (batch, n_samples) at `sample_rate`;
 the exported graph: the waveform itself, or the power spectrogram (batch, n_frames, n_bins).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from taggram.errors import ShapeError
 from taggram.lab.features.power_spectrogram import PowerSpectrogramLayer
 from taggram.modelfile.specification import PowerSpectrogram, Waveform
 
@@ -24,12 +27,12 @@ class Architecture:
         Registry name, and the name used in the literature.
     paper
         Where it was published.
-    sample_rate
-        Hz.
     chunk_length
         Samples of one chunk.
     front_end
         What is computed in front of the network.
+    sample_rate
+        Hz.
     """
 
     name: str
@@ -48,48 +51,83 @@ class Architecture:
 class TaggingModel(nn.Module):
     """Base of all architectures: waveform → features → embedding → logits.
 
-    A subclass sets `architecture`, builds its layers, assigns its last linear layer to the attribute
-    named by `head_name`, and writes `embed_features`.
+    A subclass sets `architecture`, passes the length of its embedding up, builds its layers and writes
+    `embed_features`; one with published weights also writes `convert_peer_state`.
+
+    Attributes
+    ----------
+    front_end
+        waveform → features; never part of the exported graph.
+    head
+        Last layer: (batch, embedding_dim) → (batch, n_tags).
     """
 
-    architecture: Architecture
-    head_name = "dense"
+    architecture: ClassVar[Architecture]
 
-    def __init__(self) -> None:
+    def __init__(self, n_tags: int = 50, embedding_dim: int = 64) -> None:
         super().__init__()
         spec = self.architecture.front_end
         self.front_end: nn.Module = (
             nn.Identity() if isinstance(spec, Waveform) else PowerSpectrogramLayer(spec)
         )
-
-    @property
-    def head(self) -> nn.Linear:
-        """Last layer: (batch, embedding_dim) → (batch, n_tags)."""
-        head = getattr(self, self.head_name)
-        assert isinstance(head, nn.Linear)
-        return head
+        self.head = nn.Linear(embedding_dim, n_tags)
 
     @property
     def embedding_dim(self) -> int:
         """Length of the embedding."""
         return self.head.in_features
 
+    @property
+    def n_tags(self) -> int:
+        """Number of logits."""
+        return self.head.out_features
+
     def embed_features(self, features: Tensor) -> Tensor:
         """Map features to the embedding (batch, embedding_dim), the input of the head."""
         raise NotImplementedError
 
     def embed(self, waveform: Tensor) -> Tensor:
-        """Map a waveform (batch, n_samples) to the embedding (batch, embedding_dim)."""
+        """Map a waveform (batch, chunk_length) to the embedding (batch, embedding_dim).
+
+        Raises
+        ------
+        ShapeError
+            If the waveform is not a batch of chunks of the architecture's length.
+        """
+        expected = self.architecture.chunk_length
+        if waveform.ndim != 2 or waveform.shape[1] != expected:
+            raise ShapeError(
+                f"{self.architecture.name} takes waveforms of shape (batch, {expected}) at "
+                f"{self.architecture.sample_rate} Hz, got {tuple(waveform.shape)}: cut or pad the waveform "
+                "to chunks"
+            )
         return self.embed_features(self.front_end(waveform))
 
     def forward(self, waveform: Tensor) -> Tensor:
-        """Map a waveform (batch, n_samples) to logits (batch, n_tags)."""
+        """Map a waveform (batch, chunk_length) to logits (batch, n_tags)."""
         logits: Tensor = self.head(self.embed(waveform))
         return logits
 
     def reset_head(self, n_tags: int) -> None:
         """Replace the last layer by a fresh one for `n_tags` tags, as transfer learning does."""
-        setattr(self, self.head_name, nn.Linear(self.embedding_dim, n_tags))
+        device, dtype = self.head.weight.device, self.head.weight.dtype
+        self.head = nn.Linear(self.embedding_dim, n_tags, device=device, dtype=dtype)
+
+    @staticmethod
+    def convert_peer_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Convert the tensors of a published checkpoint to a state of this architecture.
+
+        Parameters
+        ----------
+        state
+            What `taggram.lab.weights.readers.read_weights` returns.
+
+        Returns
+        -------
+        Parameter and buffer names of this model with their tensors; a tensor that the conversion does not
+        know keeps its name, so that strict loading reports it.
+        """
+        raise NotImplementedError
 
 
 def power_to_db(power: Tensor, *, amin: float = 1e-10) -> Tensor:
