@@ -45,7 +45,8 @@ def sota_chunk_starts(n_samples: int, chunk_length: int, *, n_chunks: int = 16) 
         If the song is shorter than one chunk.
     """
     _require(n_samples, chunk_length)
-    return np.arange(n_chunks, dtype=np.int64) * ((n_samples - chunk_length) // n_chunks)
+    hop = (n_samples - chunk_length) // n_chunks
+    return np.arange(n_chunks, dtype=np.int64) * hop
 
 
 def sota_features(waveform: Array, front_end: FrontEnd, chunk_length: int, *, n_chunks: int = 16) -> Array:
@@ -59,7 +60,9 @@ def pons_features(waveform: Array, front_end: FrontEnd, chunk_length: int) -> Ar
     _require(len(waveform), chunk_length)
     frames = front_end(waveform[None])[0]
     n_patches = len(frames) // PONS_PATCH_FRAMES
-    return frames[: n_patches * PONS_PATCH_FRAMES].reshape(n_patches, PONS_PATCH_FRAMES, -1)
+    kept = frames[: n_patches * PONS_PATCH_FRAMES]
+    patches: Array = kept.reshape(n_patches, PONS_PATCH_FRAMES, -1)
+    return patches
 
 
 def mtg_jamendo_features(waveform: Array, front_end: FrontEnd, chunk_length: int) -> Array:

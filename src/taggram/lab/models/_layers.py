@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from taggram.lab.features.mel_filters import MelFilters
+from taggram.lab.features.mel_filters import MelFilters, compute_mel_filters
 from taggram.lab.models._base import power_to_db
 from taggram.modelfile.specification import PowerSpectrogram
 
@@ -36,6 +36,12 @@ class DecibelMel(nn.Module):
         log_mel = self.gain * power_to_db(self.mel(power))
         normalised: Tensor = self.norm(log_mel.transpose(1, 2).unsqueeze(1))
         return normalised
+
+
+def sota_log_mel(n_mels: int) -> DecibelMel:
+    """Return the input layer of the sota-music-tagging-models family: HTK mel up to 8 kHz, in decibels."""
+    filters = compute_mel_filters(sample_rate=16_000, n_fft=512, n_mels=n_mels, scale="htk", unit_area=False)
+    return DecibelMel(filters)
 
 
 class ConvBlock2d(nn.Module):

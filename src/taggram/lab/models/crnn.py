@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from taggram.lab.features.mel_filters import compute_mel_filters
 from taggram.lab.models._base import Architecture, TaggingModel
-from taggram.lab.models._layers import SOTA_POWER_SPECTROGRAM, ConvBlock2d, DecibelMel
+from taggram.lab.models._layers import SOTA_POWER_SPECTROGRAM, ConvBlock2d, sota_log_mel
 from taggram.lab.models._peer_names import convert_sota_state
 
 
@@ -24,9 +23,7 @@ class CRNN(TaggingModel):
 
     def __init__(self, n_tags: int = 50, *, dropout: float = 0.5) -> None:
         super().__init__(n_tags, embedding_dim=32)
-        self.log_mel = DecibelMel(
-            compute_mel_filters(sample_rate=16_000, n_fft=512, n_mels=96, scale="htk", unit_area=False)
-        )
+        self.log_mel = sota_log_mel(n_mels=96)
         self.layers = nn.Sequential(
             ConvBlock2d(1, 64, 2), ConvBlock2d(64, 128, 3), ConvBlock2d(128, 128, 4), ConvBlock2d(128, 128, 4)
         )

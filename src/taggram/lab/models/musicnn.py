@@ -10,9 +10,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from taggram.lab.features.mel_filters import compute_mel_filters
 from taggram.lab.models._base import Architecture, TaggingModel
-from taggram.lab.models._layers import SOTA_POWER_SPECTROGRAM, ConvBlock1d, DecibelMel, DenseBlock
+from taggram.lab.models._layers import SOTA_POWER_SPECTROGRAM, ConvBlock1d, DenseBlock, sota_log_mel
 from taggram.lab.models._peer_names import SOTA_DENSE_BLOCK, convert_sota_state
 
 
@@ -61,7 +60,8 @@ class Musicnn(TaggingModel):
         name="musicnn",
         title="Musicnn",
         paper="Pons et al., End-to-end learning for music audio tagging at scale, ISMIR 2018; in the "
-        "variant of Won et al., Evaluation of CNN-based automatic music tagging models, SMC 2020",
+        "variant of Won et al., Evaluation of CNN-based automatic music tagging models, "
+        "SMC 2020",
         chunk_length=48_000,
         front_end=SOTA_POWER_SPECTROGRAM,
     )
@@ -75,9 +75,7 @@ class Musicnn(TaggingModel):
         dropout: float = 0.5,
     ) -> None:
         super().__init__(n_tags, embedding_dim)
-        self.log_mel = DecibelMel(
-            compute_mel_filters(sample_rate=16_000, n_fft=512, n_mels=96, scale="htk", unit_area=False)
-        )
+        self.log_mel = sota_log_mel(n_mels=96)
         self.front = nn.ModuleList(
             [
                 VerticalBlock(204, 67),

@@ -53,7 +53,7 @@ def _reader(start: bytes, path: Path) -> Callable[[Path], State]:
         return _read_safetensors
     raise ModelFileError(
         f"{path}: not a weight file that can be read as data (starts with {start[:8]!r}); accepted are "
-        "PyTorch checkpoints, HDF5 and safetensors. A download may have been cut short or replaced by a web page"
+        "PyTorch checkpoints, HDF5 and safetensors. The download may have been cut short or be a web page"
     )
 
 
