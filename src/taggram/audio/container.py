@@ -1,0 +1,202 @@
+"""Open a file of unknown content as sound, and say in one error what is wrong with it.
+
+The content decides what a file is, never its name: FFmpeg (through PyAV) sees an anonymous stream of
+bytes. Only containers of `CONTAINERS` are opened and nothing else can be opened from inside them, so
+that a playlist, however named, cannot make the program read another file or reach the network.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from typing import Any, Never
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.error import FFmpegError
+
+from taggram.errors import AudioError
+
+StrPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+# FFmpeg's names of the demuxers that may carry sound. No playlists (hls, concat, dash …), no pictures,
+# no subtitles, no devices, no headerless raw samples.
+CONTAINERS = (
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,bonk,caf,dsf,dts,dtshd,eac3,flac,flv,iff,ircam,loas,"
+    "matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,mxf,nistsphere,nut,ogg,oma,paf,pvf,qoa,rm,shn,sox,tak,truehd,"
+    "tta,voc,vqf,w64,wav,wavarc,wsd,wv,xwma"
+)
+
+# Elementary streams have no signature at the start: any bytes may look like one of them.
+WITHOUT_SIGNATURE = frozenset({"aac", "ac3", "dts", "eac3", "loas", "mp3", "mpeg", "mpegts", "truehd"})
+
+_BUFFER_SIZE = 1 << 16
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may ask of the program; beyond it lies damage or an attack.
+
+    Attributes
+    ----------
+    min_sample_rate, max_sample_rate
+        Hz; a rate outside is "unsupported".
+    max_channels
+        More channels are "unsupported".
+    max_duration
+        Seconds; decoding stops there and says so.
+    max_bad_packets
+        Packets in a row that cannot be decoded before the rest of the file is given up.
+    """
+
+    min_sample_rate: int = 1_000
+    max_sample_rate: int = 768_000
+    max_channels: int = 64
+    max_duration: float = 24 * 3600.0
+    max_bad_packets: int = 10_000
+
+
+@dataclass(frozen=True)
+class Sound:
+    """An open file with the one audio stream that is read."""
+
+    path: StrPath
+    file: FileIO
+    container: InputContainer
+    stream: AudioStream
+
+    @property
+    def container_name(self) -> str:
+        """FFmpeg's first name of the container, such as "mp3", "mov" or "ogg"."""
+        return self.container.format.name.split(",")[0]
+
+    @property
+    def codec_name(self) -> str:
+        """Name of the codec, such as "aac", whichever implementation decodes it."""
+        return self.stream.codec_context.codec.canonical_name
+
+
+def printable(path: StrPath) -> str:
+    r"""Return `path` as text that any terminal or UTF-8 file takes; invalid bytes become \\xNN."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+@contextmanager
+def open_sound(path: StrPath, limits: Limits) -> Iterator[Sound]:
+    """Open `path` and choose its audio stream.
+
+    Raises
+    ------
+    AudioError
+        "unreadable", "not_audio", "unsupported" or "corrupt"; see `docs/decoding.md`.
+    """
+    with _open_file(path) as file:
+        container = _open_container(path, file)
+        try:
+            yield Sound(path, file, container, _choose_stream(path, container, limits))
+        finally:
+            container.close()
+
+
+def _open_file(path: StrPath) -> FileIO:
+    name = printable(path)
+    place = Path(os.fsdecode(path))
+    try:
+        mode = place.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise AudioError(f"{name}: is a folder, not a file; name the files in it", outcome="unreadable")
+        if not stat.S_ISREG(mode):
+            raise AudioError(f"{name}: is no regular file; copy its sound to a file", outcome="unreadable")
+        return FileIO(place, "rb")
+    except FileNotFoundError:
+        cause = "is a link to a file that does not exist" if place.is_symlink() else "does not exist"
+        raise AudioError(f"{name}: {cause}; check the path", outcome="unreadable") from None
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: StrPath, error: OSError | ValueError) -> AudioError:
+    """Return the error for a file that the operating system does not let us read."""
+    cause = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return AudioError(
+        f"{printable(path)}: cannot be read: {cause}; check the path, the permissions and the disk",
+        outcome="unreadable",
+    )
+
+
+class _Anonymous:
+    """A file without a name, so that FFmpeg judges it by its content alone."""
+
+    def __init__(self, file: FileIO) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+
+
+def _refuse(*_: Any) -> Never:
+    raise PermissionError("a sound file may not open another file")
+
+
+def _open_container(path: StrPath, file: FileIO) -> InputContainer:
+    name = printable(path)
+    try:
+        return av.open(
+            _Anonymous(file),
+            "r",
+            container_options={"format_whitelist": CONTAINERS},
+            metadata_errors="replace",
+            buffer_size=_BUFFER_SIZE,
+            io_open=_refuse,
+        )
+    except FFmpegError as error:
+        raise AudioError(
+            f"{name}: holds no sound format that is known ({error.strerror}); "
+            "if it should, the file is damaged: get it again",
+            outcome="not_audio",
+        ) from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def _choose_stream(path: StrPath, container: InputContainer, limits: Limits) -> AudioStream:
+    name, kind = printable(path), container.format.long_name
+    streams = list(container.streams.audio)
+    if not streams:
+        raise AudioError(f"{name}: is a {kind} file without any sound", outcome="not_audio")
+    known = [stream for stream in streams if stream.codec_context is not None]
+    if not known:
+        raise AudioError(
+            f"{name}: its sound is in a codec that cannot be decoded, or protected; "
+            "convert it with the program it came from",
+            outcome="unsupported",
+        )
+    stream = next((s for s in known if s.codec_context.sample_rate), known[0])
+    _check_stream(name, stream, limits)
+    for other in container.streams:
+        if other.index != stream.index:
+            other.discard = "all"  # type: ignore[assignment]  # the setter takes the name
+    # The whole file is one job among several: threads belong to the caller.
+    stream.codec_context.thread_count = 1
+    return stream
+
+
+def _check_stream(name: str, stream: AudioStream, limits: Limits) -> None:
+    rate, n_channels = stream.codec_context.sample_rate, stream.codec_context.channels
+    if not rate or not n_channels:
+        raise AudioError(
+            f"{name}: its header states no sample rate or no channels; the file is damaged: get it again",
+            outcome="corrupt",
+        )
+    if not limits.min_sample_rate <= rate <= limits.max_sample_rate:
+        raise AudioError(
+            f"{name}: has a sample rate of {rate} Hz, accepted are {limits.min_sample_rate} to "
+            f"{limits.max_sample_rate} Hz; convert it",
+            outcome="unsupported",
+        )
+    if n_channels > limits.max_channels:
+        raise AudioError(
+            f"{name}: has {n_channels} channels, accepted are up to {limits.max_channels}; mix it down",
+            outcome="unsupported",
+        )

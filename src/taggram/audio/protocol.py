@@ -1,0 +1,88 @@
+"""Messages between `Decoder` and its worker process: one kind byte, one length, the payload.
+
+    parent → worker   REQUEST   JSON: path (hexadecimal bytes), sample_rate, start, duration, limits
+    worker → parent   READY     empty; once, after start
+                      BLOCK     float32 samples in the machine's byte order; any number
+                      REPORT    JSON of `DecodeReport`; ends the answer
+                      ERROR     JSON: outcome, message; ends the answer
+                      BUG       text of a traceback; ends the answer
+
+Nothing here can execute: no pickles. Paths travel as bytes, so that invalid UTF-8 survives.
+"""
+
+import json
+import struct
+from dataclasses import asdict
+from enum import IntEnum
+from typing import IO, Any, NamedTuple
+
+from taggram.audio.container import Limits
+from taggram.audio.decode import DecodeReport
+
+_HEADER = struct.Struct("<BQ")
+
+
+class Kind(IntEnum):
+    """What a message carries."""
+
+    REQUEST = 1
+    READY = 2
+    BLOCK = 3
+    REPORT = 4
+    ERROR = 5
+    BUG = 6
+
+
+class Request(NamedTuple):
+    """One file to decode; the arguments of `taggram.audio.decode.decode`."""
+
+    path: bytes
+    sample_rate: int
+    start: float
+    duration: float | None
+    limits: Limits
+
+
+def write_message(pipe: IO[bytes], kind: Kind, payload: bytes | memoryview = b"") -> None:
+    """Write one message and push it out."""
+    pipe.write(_HEADER.pack(kind, len(payload)))
+    pipe.write(payload)
+    pipe.flush()
+
+
+def read_message(pipe: IO[bytes]) -> tuple[Kind, bytes] | None:
+    """Read one message; None when the other side is gone, also in the middle of a message."""
+    header = pipe.read(_HEADER.size)
+    if len(header) < _HEADER.size:
+        return None
+    kind, length = _HEADER.unpack(header)
+    payload = pipe.read(length)
+    return (Kind(kind), payload) if len(payload) == length else None
+
+
+def pack_request(request: Request) -> bytes:
+    """Serialise a request."""
+    return pack_json({**request._asdict(), "path": request.path.hex(), "limits": asdict(request.limits)})
+
+
+def unpack_request(payload: bytes) -> Request:
+    """Restore a request."""
+    fields = json.loads(payload)
+    path, limits = bytes.fromhex(fields["path"]), Limits(**fields["limits"])
+    return Request(**{**fields, "path": path, "limits": limits})
+
+
+def pack_report(report: DecodeReport) -> bytes:
+    """Serialise a report."""
+    return pack_json(asdict(report))
+
+
+def unpack_report(payload: bytes) -> DecodeReport:
+    """Restore a report."""
+    fields = json.loads(payload)
+    return DecodeReport(**{**fields, "notes": tuple(fields["notes"])})
+
+
+def pack_json(fields: dict[str, Any]) -> bytes:
+    """Serialise plain fields."""
+    return json.dumps(fields).encode()
