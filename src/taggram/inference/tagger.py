@@ -275,11 +275,11 @@ class Tagger:
         self, blocks: Iterable[NDArray[np.float32]], hop_length: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
         """Return chunk starts (samples), scores and embeddings of all chunks."""
-        chunker = Chunker(self.specification.chunk_length, hop_length)
+        chunks = _chunks(blocks, Chunker(self.specification.chunk_length, hop_length))
         starts: list[int] = []
         done: list[Scores] = []
         running: deque[Future[Scores]] = deque()
-        for batch in _batches(chunker.chunks(blocks), self._batch_size):
+        for batch in _batches(chunks, self._batch_size):
             starts += [start for start, _ in batch]
             running.append(self._pool.submit(self._session.run, np.stack([chunk for _, chunk in batch])))
             if len(running) > self._n_threads:
@@ -322,7 +322,7 @@ class _Sound:
             return Outcome.SILENT, f"no sample is louder than {20 * np.log10(SILENCE_PEAK):.0f} dBFS"
         if report is None:
             return Outcome.TAGGED, ""
-        return Outcome.TRUNCATED if report.is_truncated else Outcome.TAGGED, report.message
+        return Outcome.TRUNCATED if report.is_truncated else Outcome.TAGGED, " ".join(report.notes)
 
 
 class _DecoderPool:
@@ -355,6 +355,14 @@ def _ranked(specification: Specification, clip_scores: NDArray[np.float32]) -> t
     return tuple(TagScore(tags[i].name, tags[i].category, float(clip_scores[i])) for i in order)
 
 
+def _chunks(
+    blocks: Iterable[NDArray[np.float32]], chunker: Chunker
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    for block in blocks:
+        yield from chunker.add(block)
+    yield from chunker.flush()
+
+
 def _batches(
     chunks: Iterable[tuple[int, NDArray[np.float32]]], size: int
 ) -> Iterator[list[tuple[int, NDArray[np.float32]]]]:
@@ -369,10 +377,16 @@ def _in_order(
     """Map `work` over `paths` on `workers` threads; yield in order, holding few results."""
     remaining = iter(paths)
     running: deque[Future[TagResult]] = deque()
-    with ThreadPoolExecutor(workers, "taggram-file") as pool:
+    pool = ThreadPoolExecutor(workers, "taggram-file")
+    try:
         while True:
-            while len(running) < workers + 1 and not stop() and (path := next(remaining, None)) is not None:
+            # Some files wait behind the workers, so that a long file in front does not idle them.
+            while len(running) < 4 * workers and not stop() and (path := next(remaining, None)) is not None:
                 running.append(pool.submit(work, path))
+            if stop():
+                running = deque(future for future in running if not future.cancel())
             if not running:
                 return
             yield running.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

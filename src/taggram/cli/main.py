@@ -1,0 +1,52 @@
+"""The command `taggram`: puts the commands together, and turns errors into messages."""
+
+import sys
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from taggram import __version__
+from taggram.errors import TaggramError
+
+app = typer.Typer(
+    name="taggram",
+    help="Listens to music and says what it hears.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"taggram {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Listens to music and says what it hears: genre, mood, instruments, voice and decade."""
+
+
+for _name in ("tag", "taggram"):
+    app.command(_name)(import_module(f"taggram.cli.{_name}").run)
+app.add_typer(import_module("taggram.cli.models").app, name="models")
+
+
+def main() -> None:
+    """Run the command line; exit status 2 for anything that keeps the whole command from running."""
+    try:
+        app()
+    except TaggramError as error:
+        print(f"taggram: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

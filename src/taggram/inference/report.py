@@ -1,0 +1,182 @@
+"""The report of a run: every input with its outcome, in one documented, versioned form.
+
+Schema `taggram/1`, as JSON:
+
+    {"schema": "taggram/1",
+     "model": {"name", "architecture", "weights_sha256", "sample_rate", "chunk_duration", "chunk_hop"},
+     "files": [{"path", "outcome", "duration",
+                "tags": [{"name", "category", "score"}, …],       strongest first
+                "taggram": {"data", "picture"}?,                  files written for this one
+                "message"?}, …],
+     "summary": {"inputs", "tagged", "truncated", …, "not_started"}}
+
+`duration` is in seconds, `score` in [0, 1]. The counts of the summary add up to `inputs`. Bytes of a
+path that are no valid text stand as lone surrogates (`\\udc80` … `\\udcff`), as Python writes them.
+"""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from taggram import __version__
+from taggram.inference.result import Outcome, TagResult, TagScore
+from taggram.modelfile.specification import Specification
+
+SCHEMA = "taggram/1"
+CSV_HEADER = ("path", "outcome", "duration", "tag", "category", "score", "message")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which tags of a result are reported.
+
+    Attributes
+    ----------
+    top_k
+        At most this many, the strongest.
+    threshold
+        Only scores from here on; None is each tag's own calibrated threshold, if it has one.
+    """
+
+    top_k: int | None = 10
+    threshold: float | None = None
+
+    def of(self, result: TagResult, specification: Specification) -> tuple[TagScore, ...]:
+        """Return the tags of `result` that are reported, strongest first."""
+        own = {tag.name: tag.threshold or 0.0 for tag in specification.tags}
+        strong = [
+            tag
+            for tag in result.tags
+            if tag.score >= (own[tag.name] if self.threshold is None else self.threshold)
+        ]
+        return tuple(strong[: self.top_k])
+
+
+@dataclass
+class Summary:
+    """Counts of a run; they add up to the inputs."""
+
+    counts: Counter[Outcome] = field(default_factory=Counter)
+    not_started: int = 0
+
+    def add(self, result: TagResult) -> None:
+        """Count one result."""
+        self.counts[result.outcome] += 1
+
+    @property
+    def n_done(self) -> int:
+        """Inputs that ended in an outcome."""
+        return self.counts.total()
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every input was tagged."""
+        return self.n_done == self.counts[Outcome.TAGGED] and not self.not_started
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the counts of all outcomes, with the number of inputs first."""
+        return {
+            "inputs": self.n_done + self.not_started,
+            **{outcome.value: self.counts[outcome] for outcome in Outcome},
+            "not_started": self.not_started,
+        }
+
+
+def model_entry(specification: Specification) -> dict[str, Any]:
+    """Return the `model` object of the schema."""
+    fields = {"name", "architecture", "weights_sha256", "sample_rate", "chunk_duration", "chunk_hop"}
+    return specification.model_dump(include=fields)
+
+
+def file_entry(
+    result: TagResult, tags: Iterable[TagScore], taggram: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return one entry of `files`."""
+    entry: dict[str, Any] = {
+        "path": result.path,
+        "outcome": result.outcome.value,
+        "duration": round(result.duration, 3),
+        "tags": [{"name": t.name, "category": t.category, "score": round(t.score, 6)} for t in tags],
+    }
+    if taggram is not None:
+        entry["taggram"] = dict(taggram)
+    if result.message:
+        entry["message"] = result.message
+    return entry
+
+
+def csv_rows(entry: Mapping[str, Any]) -> str:
+    """Return one CSV line per tag of a `files` entry, or a single one if it has none."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    for tag in entry["tags"] or [{"name": "", "category": "", "score": ""}]:
+        row = (entry["path"], entry["outcome"], entry["duration"], *tag.values(), entry.get("message", ""))
+        writer.writerow(row)
+    return buffer.getvalue()
+
+
+def jams_document(result: TagResult, tags: Iterable[TagScore], specification: Specification) -> dict[str, Any]:
+    """Return a JAMS document of the whole clip's tags, in the namespace `tag_open`.
+
+    References
+    ----------
+    Humphrey et al., "JAMS: a JSON annotated music specification", ISMIR 2014; JAMS schema 0.3.4.
+    """
+    observations = [
+        {"time": 0.0, "duration": result.duration, "value": tag.name, "confidence": tag.score} for tag in tags
+    ]
+    annotation = {
+        "namespace": "tag_open",
+        "data": observations,
+        "annotation_metadata": {
+            "annotator": {"model": specification.name, "weights_sha256": specification.weights_sha256},
+            "annotation_tools": f"taggram {__version__}",
+            "data_source": "program",
+            "corpus": "",
+            "curator": {"name": "", "email": ""},
+            "annotation_rules": "",
+            "validation": "",
+            "version": "",
+        },
+        "sandbox": {},
+        "time": 0.0,
+        "duration": result.duration,
+    }
+    return {
+        "annotations": [annotation],
+        "file_metadata": {
+            "title": "",
+            "artist": "",
+            "release": "",
+            "duration": result.duration,
+            "identifiers": {},
+            "jams_version": "0.3.4",
+        },
+        "sandbox": {"taggram": {"path": result.path, "outcome": result.outcome.value, "message": result.message}},
+    }
+
+
+def taggram_document(result: TagResult, specification: Specification) -> dict[str, Any]:
+    """Return the whole taggram in numbers.
+
+    `scores` has one row per chunk and one column per tag; `chunk_times` are the chunks' starts in
+    seconds.
+    """
+    return {
+        "schema": SCHEMA,
+        "model": model_entry(specification),
+        "path": result.path,
+        "duration": result.duration,
+        "tags": [{"name": tag.name, "category": tag.category} for tag in specification.tags],
+        "chunk_times": result.chunk_times.round(6).tolist(),
+        "scores": [[round(score, 6) for score in row] for row in result.taggram.tolist()],
+    }
+
+
+def to_json(document: Any) -> str:
+    """Serialise on one line, in ASCII, so that any path survives."""
+    return json.dumps(document, ensure_ascii=True, allow_nan=False)

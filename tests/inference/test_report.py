@@ -1,0 +1,129 @@
+"""The report says what the results say, in the documented schema."""
+
+import csv
+import io
+import json
+import os
+
+import numpy as np
+import pytest
+
+from taggram.inference.report import (
+    CSV_HEADER,
+    Selection,
+    Summary,
+    csv_rows,
+    file_entry,
+    jams_document,
+    model_entry,
+    taggram_document,
+    to_json,
+)
+from taggram.inference.result import Outcome, TagResult, TagScore
+from tests.conftest import tiny_specification
+
+SPECIFICATION = tiny_specification()
+
+
+def make_result(outcome: Outcome = Outcome.TAGGED, path: str = "a.mp3", message: str = "") -> TagResult:
+    scores = np.array([[0.1, 0.4, 0.9], [0.3, 0.6, 0.7]], np.float32)
+    tags = (TagScore("high", "mood", 0.8), TagScore("middle", "genre", 0.5), TagScore("low", "instrument", 0.2))
+    return TagResult(
+        outcome=outcome,
+        duration=2.25,
+        tags=tags if outcome.has_tags else (),
+        clip_scores=scores.mean(axis=0),
+        taggram=scores,
+        chunk_times=np.array([0.0, 1.0]),
+        embedding=np.zeros(3, np.float32),
+        path=path,
+        message=message,
+    )
+
+
+@pytest.mark.parametrize(
+    ("selection", "names"),
+    [
+        (Selection(), ["high", "middle", "low"]),
+        (Selection(top_k=1), ["high"]),
+        (Selection(threshold=0.3), ["high", "middle"]),
+        (Selection(threshold=0.9), []),
+        (Selection(top_k=None, threshold=0.0), ["high", "middle", "low"]),
+    ],
+)
+def test_selection(selection: Selection, names: list[str]) -> None:
+    assert [tag.name for tag in selection.of(make_result(), SPECIFICATION)] == names
+
+
+def test_selection_uses_each_tags_own_threshold() -> None:
+    tags = tuple(tag.model_copy(update={"threshold": 0.6}) for tag in SPECIFICATION.tags)
+    strict = SPECIFICATION.model_copy(update={"tags": tags})
+    assert [tag.name for tag in Selection().of(make_result(), strict)] == ["high"]
+
+
+def test_file_entry() -> None:
+    result = make_result(message="all is well")
+    assert file_entry(result, result.tags[:1], {"data": "x.json", "picture": "x.png"}) == {
+        "path": "a.mp3",
+        "outcome": "tagged",
+        "duration": 2.25,
+        "tags": [{"name": "high", "category": "mood", "score": 0.8}],
+        "taggram": {"data": "x.json", "picture": "x.png"},
+        "message": "all is well",
+    }
+    assert set(file_entry(make_result(Outcome.SILENT), ())) == {"path", "outcome", "duration", "tags"}
+
+
+def test_any_path_survives_json() -> None:
+    path = os.fsdecode(b"caf\xe9 \xf0\x9f\x8e\xb5.mp3")
+    text = to_json(file_entry(make_result(path=path), ()))
+    assert text.isascii()
+    assert os.fsencode(json.loads(text)["path"]) == b"caf\xe9 \xf0\x9f\x8e\xb5.mp3"
+
+
+def test_csv_has_a_line_per_tag_and_one_for_a_file_without() -> None:
+    text = ",".join(CSV_HEADER) + "\n"
+    result = make_result(path='comma, "quote"\nline.mp3')
+    text += csv_rows(file_entry(result, result.tags))
+    text += csv_rows(file_entry(make_result(Outcome.CORRUPT, message="broken"), ()))
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["tag"] for row in rows] == ["high", "middle", "low", ""]
+    assert rows[0]["path"] == 'comma, "quote"\nline.mp3'
+    assert rows[3]["outcome"] == "corrupt"
+    assert rows[3]["message"] == "broken"
+
+
+def test_summary_adds_up() -> None:
+    summary = Summary()
+    assert summary.is_clean
+    for outcome in Outcome:
+        summary.add(make_result(outcome))
+    summary.add(make_result())
+    summary.not_started = 3
+    counts = summary.as_dict()
+    assert counts["tagged"] == 2
+    assert counts.pop("inputs") == sum(counts.values()) == len(Outcome) + 4
+    assert not summary.is_clean
+
+
+def test_only_tagged_is_clean() -> None:
+    summary = Summary()
+    summary.add(make_result())
+    assert summary.is_clean
+    summary.add(make_result(Outcome.TRUNCATED))
+    assert not summary.is_clean
+
+
+def test_model_entry_and_taggram_document() -> None:
+    assert model_entry(SPECIFICATION)["chunk_duration"] == 1.0
+    document = taggram_document(make_result(), SPECIFICATION)
+    assert document["scores"][1] == pytest.approx([0.3, 0.6, 0.7])
+    assert document["chunk_times"] == [0.0, 1.0]
+    assert [tag["name"] for tag in document["tags"]] == ["low", "middle", "high"]
+
+
+def test_jams_document_states_confidence_for_the_whole_clip() -> None:
+    result = make_result()
+    (annotation,) = jams_document(result, result.tags, SPECIFICATION)["annotations"]
+    assert annotation["namespace"] == "tag_open"
+    assert annotation["data"][0] == {"time": 0.0, "duration": 2.25, "value": "high", "confidence": 0.8}
