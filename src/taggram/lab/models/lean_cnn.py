@@ -57,8 +57,8 @@ class LeanCNN(TaggingModel):
     band_mean: Tensor
     band_std: Tensor
 
-    def __init__(self, n_tags: int, *, embedding_dim: int = 256) -> None:
-        super().__init__()
+    def __init__(self, n_tags: int = 50, *, embedding_dim: int = 256) -> None:
+        super().__init__(n_tags, embedding_dim)
         self.register_buffer("mel_filters", _mel_filters(), persistent=False)
         self.register_buffer("band_mean", torch.zeros(N_MELS))
         self.register_buffer("band_std", torch.ones(N_MELS))
@@ -75,7 +75,6 @@ class LeanCNN(TaggingModel):
         self.join_bn = nn.BatchNorm1d(256)
         self.dense1 = nn.Linear(2 * 256, embedding_dim, bias=False)
         self.bn = nn.BatchNorm1d(embedding_dim)
-        self.dense = nn.Linear(embedding_dim, n_tags)
 
     def log_mel(self, features: Tensor) -> Tensor:
         """Map a power spectrogram (batch, n_frames, n_bins) to log-mel (batch, n_frames, n_mels)."""
