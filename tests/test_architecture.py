@@ -47,7 +47,9 @@ def test_imports_point_down(module: Path) -> None:
 def loaded_by(code: str) -> set[str]:
     """Run code in a fresh interpreter; return the top-level modules it loaded."""
     code += "\nimport sys; print(' '.join({m.partition('.')[0] for m in sys.modules}))"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
+    )
     assert done.stderr == ""
     return set(done.stdout.split())
 
@@ -59,4 +61,6 @@ def test_importing_taggram_loads_nothing_heavy() -> None:
 
 
 def test_the_runtime_never_loads_torch() -> None:
-    assert "torch" not in loaded_by("import taggram; taggram.Tagger, taggram.TagResult, taggram.Specification")
+    assert "torch" not in loaded_by(
+        "import taggram; taggram.Tagger, taggram.TagResult, taggram.Specification"
+    )

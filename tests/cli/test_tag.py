@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from tests.inference.test_tagger import write_wav
 
 Tone = Callable[..., np.ndarray]
@@ -34,7 +33,11 @@ def folder(tmp_path: Path, tone: Tone) -> Path:
 
 def taggram(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, errors="surrogateescape", timeout=120
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        timeout=120,
     )
 
 
@@ -160,7 +163,9 @@ def test_interruption_finishes_the_files_in_hand(tiny_model: Path, tmp_path: Pat
 
 def test_picture(tiny_model: Path, folder: Path, tmp_path: Path) -> None:
     picture = tmp_path / "taggram.png"
-    done = taggram("taggram", folder / "a low.wav", "--output", picture, "--model", tiny_model, "--theme", "dark")
+    done = taggram(
+        "taggram", folder / "a low.wav", "--output", picture, "--model", tiny_model, "--theme", "dark"
+    )
     assert done.returncode == 0
     assert done.stdout.strip() == str(picture)
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -7,6 +7,7 @@ import os
 
 import numpy as np
 import pytest
+from tests.conftest import tiny_specification
 
 from taggram.inference.report import (
     CSV_HEADER,
@@ -20,14 +21,17 @@ from taggram.inference.report import (
     to_json,
 )
 from taggram.inference.result import Outcome, TagResult, TagScore
-from tests.conftest import tiny_specification
 
 SPECIFICATION = tiny_specification()
 
 
 def make_result(outcome: Outcome = Outcome.TAGGED, path: str = "a.mp3", message: str = "") -> TagResult:
     scores = np.array([[0.1, 0.4, 0.9], [0.3, 0.6, 0.7]], np.float32)
-    tags = (TagScore("high", "mood", 0.8), TagScore("middle", "genre", 0.5), TagScore("low", "instrument", 0.2))
+    tags = (
+        TagScore("high", "mood", 0.8),
+        TagScore("middle", "genre", 0.5),
+        TagScore("low", "instrument", 0.2),
+    )
     return TagResult(
         outcome=outcome,
         duration=2.25,

@@ -43,7 +43,9 @@ def test_a_file_is_heard(tagger: Tagger, song: Path) -> None:
     assert result.duration == pytest.approx(6.5)
     # six full chunks and one aligned with the end
     np.testing.assert_allclose(result.chunk_times, [0, 1, 2, 3, 4, 5, 5.5])
-    assert [tagger.specification.tags[i].name for i in result.taggram.argmax(axis=1)] == ["low"] * 4 + ["high"] * 3
+    assert [tagger.specification.tags[i].name for i in result.taggram.argmax(axis=1)] == ["low"] * 4 + [
+        "high"
+    ] * 3
     np.testing.assert_allclose(result.clip_scores, result.taggram.mean(axis=0), rtol=1e-6)
     assert [tag.score for tag in result.tags] == sorted(result.clip_scores.tolist(), reverse=True)
     assert result.tags[0].name == "low"
@@ -87,9 +89,7 @@ def test_scores_do_not_depend_on_batch_size_or_threads(
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
-def test_tag_many_is_in_order_and_complete(
-    tagger: Tagger, tmp_path: Path, tone: Tone, workers: int
-) -> None:
+def test_tag_many_is_in_order_and_complete(tagger: Tagger, tmp_path: Path, tone: Tone, workers: int) -> None:
     paths = [write_wav(tmp_path / f"{i}.wav", tone(100 + 150 * i, 1.0 + i % 3)) for i in range(12)]
     paths.insert(5, tmp_path / "missing.wav")
     results = list(tagger.tag_many(iter(paths), workers=workers))
@@ -136,8 +136,9 @@ def test_part_of_a_file(tagger: Tagger, song: Path) -> None:
 
 
 def test_a_short_file_is_repeated_to_fill_a_chunk(tmp_path: Path, tone: Tone, tiny_model: Path) -> None:
-    from taggram.modelfile.container import seal
     from tests.conftest import tiny_graph, tiny_specification
+
+    from taggram.modelfile.container import seal
 
     spec = tiny_specification().model_copy(update={"chunk_duration": 3.0})
     long_chunks = tmp_path / "long.onnx"

@@ -153,4 +153,3 @@ FORMATS: Mapping[str, Callable[[IO[str], Specification], Writer]] = {
     "csv": Csv,
     "jams": Jams,
 }
-

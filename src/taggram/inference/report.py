@@ -119,7 +119,9 @@ def csv_rows(entry: Mapping[str, Any]) -> str:
     return buffer.getvalue()
 
 
-def jams_document(result: TagResult, tags: Iterable[TagScore], specification: Specification) -> dict[str, Any]:
+def jams_document(
+    result: TagResult, tags: Iterable[TagScore], specification: Specification
+) -> dict[str, Any]:
     """Return a JAMS document of the whole clip's tags, in the namespace `tag_open`.
 
     References
@@ -156,7 +158,9 @@ def jams_document(result: TagResult, tags: Iterable[TagScore], specification: Sp
             "identifiers": {},
             "jams_version": "0.3.4",
         },
-        "sandbox": {"taggram": {"path": result.path, "outcome": result.outcome.value, "message": result.message}},
+        "sandbox": {
+            "taggram": {"path": result.path, "outcome": result.outcome.value, "message": result.message}
+        },
     }
 
 

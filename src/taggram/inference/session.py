@@ -51,14 +51,21 @@ class Session:
         ShapeError
             If the waveforms have another shape.
         """
+        return self.run_features(self.compute_features(waveforms))
+
+    def compute_features(self, waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute what the graph takes: the waveforms themselves, or their power spectrograms."""
         length = self.specification.chunk_length
         if waveforms.ndim != 2 or waveforms.shape[1] != length:
             raise ShapeError(f"waveforms must have shape (batch, {length}), got {waveforms.shape}")
-        front_end = self.specification.front_end
         waveforms = np.ascontiguousarray(waveforms, np.float32)
-        features = (
-            power_spectrogram(waveforms, front_end) if isinstance(front_end, PowerSpectrogram) else waveforms
-        )
+        front_end = self.specification.front_end
+        if isinstance(front_end, PowerSpectrogram):
+            return power_spectrogram(waveforms, front_end)
+        return waveforms
+
+    def run_features(self, features: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Score features as `compute_features` gives them."""
         scores, embedding = self._session.run(OUTPUTS, {self._input: features})
         return scores, embedding
 

@@ -232,7 +232,7 @@ class Tagger:
             import soxr
 
             mono = soxr.resample(mono, sample_rate, self.specification.sample_rate, quality="HQ")
-        return mono.astype(np.float32)
+        return np.asarray(mono, np.float32)
 
     def _tag_blocks(
         self, blocks: Iterable[NDArray[np.float32]], hop_length: int, aggregation: Aggregation
