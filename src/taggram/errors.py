@@ -6,6 +6,7 @@
     ├── ModelFileError        a model file is missing, damaged or not one of ours
     │   └── ChecksumError     the bytes are not the bytes that were promised
     ├── DownloadError         published weights could not be fetched
+    ├── DatasetError          a copy of a dataset is incomplete, or not what was asked for
     ├── UnknownNameError      a name that no registry knows
     └── MissingExtraError     an optional part of Taggram is not installed
 
@@ -53,6 +54,10 @@ class ChecksumError(ModelFileError):
 
 class DownloadError(TaggramError):
     """Published weights could not be fetched from their origin."""
+
+
+class DatasetError(TaggramError):
+    """A user's copy of a dataset is incomplete or not in its published layout."""
 
 
 class UnknownNameError(TaggramError, LookupError):
