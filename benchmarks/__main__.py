@@ -61,8 +61,8 @@ class Benchmark:
             f"Measured {datetime.now(UTC):%Y-%m-%d} by `make bench` on {_processor()}, Python "
             f"{platform.python_version()}, {', '.join(f'{p} {version(p)}' for p in packages)}. "
             "Wall-clock, best of several runs after a warm-up, each figure in a process bound to the stated "
-            "number of cores with as many threads. *Plain* is `librosa.load` + PyTorch eager in batches of 16 "
-            "chunks: same architecture, weights and chunks. Ratios travel to other machines, times do not.",
+            "number of cores with as many threads. *Plain* is `librosa.load` + PyTorch eager in batches of "
+            "16 chunks: same architecture, weights and chunks. Ratios travel to other machines, times not.",
         )
         peaks = {cores: self.run("matrix_peak", cores)["gflops"] for cores in self.cores}
         self.peaks = peaks
@@ -88,8 +88,8 @@ class Benchmark:
         for cores in self.cores:
             self.say("", f"## Features and network, batch of 16 chunks, {_cores(cores)}")
             self.table(
-                "| architecture | GFLOP a song | plain network (ms a chunk) | ours float32 | faster | of peak "
-                "| plain with features | ours with features | faster | int8 network | faster |"
+                "| architecture | GFLOP a song | plain network (ms a chunk) | ours float32 | faster "
+                "| of peak | plain with features | ours with features | faster | int8 network | faster |"
             )
             for name in MODELS.names():
                 self.say(self._network_line(name, cores))
@@ -106,9 +106,11 @@ class Benchmark:
         chunk_duration = MODELS.get(name).architecture.chunk_duration
         of_peak = r["gflop"] / (r["float32_network"] / 1000) / self.peaks[cores]
         line = (
-            f"| {name} | {r['gflop'] * DURATION / chunk_duration:.1f} | {r['plain_network']:.1f} "
-            f"| {r['float32_network']:.1f} | {r['plain_network'] / r['float32_network']:.2f} × | {of_peak:.0%} "
-            f"| {r['plain_whole']:.1f} | {r['float32_whole']:.1f} | {r['plain_whole'] / r['float32_whole']:.2f} × "
+            f"| {name} | {r['gflop'] * DURATION / chunk_duration:.1f} "
+            f"| {r['plain_network']:.1f} | {r['float32_network']:.1f} "
+            f"| {r['plain_network'] / r['float32_network']:.2f} × | {of_peak:.0%} "
+            f"| {r['plain_whole']:.1f} | {r['float32_whole']:.1f} "
+            f"| {r['plain_whole'] / r['float32_whole']:.2f} × "
         )
         if "int8_network" not in r:
             return line + "| | |"
@@ -118,7 +120,8 @@ class Benchmark:
         """Whole songs, from file to tags."""
         self.say("", f"## From file to tags: {DURATION} s stereo mp3")
         self.table(
-            "| model | cores | seconds | × real time | peak memory (MB) | plain (s) | plain memory (MB) | faster |"
+            "| model | cores | seconds | × real time | peak memory (MB) | plain (s) "
+            "| plain memory (MB) | faster |"
         )
         for cores in self.cores:
             plain = {

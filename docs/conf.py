@@ -34,7 +34,14 @@ def _write_command_pages() -> None:
     for command in COMMANDS:
         line = [sys.executable, "-m", "taggram.cli.main", *command.split(), "--help"]
         text = subprocess.run(line, env=environment, capture_output=True, text=True, check=True).stdout
-        page += [f"## taggram {command}", "", "```text", text.strip().replace("python -m taggram.cli.main", "taggram"), "```", ""]
+        page += [
+            f"## taggram {command}",
+            "",
+            "```text",
+            text.strip().replace("python -m taggram.cli.main", "taggram"),
+            "```",
+            "",
+        ]
     (GENERATED / "commands.md").write_text("\n".join(page), encoding="utf-8")
 
 

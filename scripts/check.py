@@ -24,7 +24,9 @@ def main() -> int:
         print(f"── {name}: {' '.join(command)}", flush=True)
         begun = time.monotonic()
         status = subprocess.run([PYTHON, "-m", *command], cwd=ROOT).returncode
-        print(f"── {name}: {'failed' if status else 'passed'} in {time.monotonic() - begun:.0f} s", flush=True)
+        print(
+            f"── {name}: {'failed' if status else 'passed'} in {time.monotonic() - begun:.0f} s", flush=True
+        )
         failed += [name] if status else []
     print(f"checks: {len(CHECKS) - len(failed)} passed, {len(failed)} failed")
     return len(failed)

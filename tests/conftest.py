@@ -1,6 +1,7 @@
 """Shared fixtures: isolation from the user's machine, seeded randomness, and a tiny model file."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def tiny_graph(specification: Specification, *, n_tags: int = 3, output: str = "
     assert isinstance(front_end, PowerSpectrogram)
     edges = np.linspace(0, front_end.n_bins, n_tags + 1).astype(int)
     bands = np.zeros((front_end.n_bins, n_tags), np.float32)
-    for column, (low, high) in enumerate(zip(edges, edges[1:], strict=False)):
+    for column, (low, high) in enumerate(pairwise(edges)):
         bands[low:high, column] = 1 / (high - low)
     n_frames = front_end.n_frames(specification.chunk_length)
     shape = ["batch", n_frames, front_end.n_bins]

@@ -27,7 +27,7 @@ def imports_of(module: Path) -> set[str]:
 
 def part_of(dotted: str) -> str:
     """Return the top-level part of the package that a dotted name lies in."""
-    return (dotted.split(".") + [""])[1]
+    return [*dotted.split("."), ""][1]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))

@@ -71,7 +71,7 @@ def test_jsonl_csv_and_jams(tiny_model: Path, folder: Path, tmp_path: Path) -> N
     lines = taggram("tag", song, song, "--model", tiny_model, "--format", "jsonl").stdout.splitlines()
     assert [json.loads(line)["outcome"] for line in lines] == ["tagged", "tagged"]
     text = taggram("tag", song, "--model", tiny_model, "--format", "csv").stdout
-    assert [row["tag"] for row in csv.DictReader(io.StringIO(text))][0] == "low"
+    assert next(csv.DictReader(io.StringIO(text)))["tag"] == "low"
     output = tmp_path / "song.jams"
     done = taggram("tag", song, "--model", tiny_model, "--format", "jams", "--output", output, "-q")
     assert (done.stdout, done.stderr) == ("", "")

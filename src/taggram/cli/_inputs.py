@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 AUDIO_SUFFIXES = frozenset(
-    ["aac", "ac3", "aif", "aifc", "aiff", "alac", "ape", "au", "caf", "dsf", "flac", "m4a", "m4b", "mka", "mp2", "mp3", "mp4", "mpc", "oga", "ogg", "opus", "spx", "tta", "voc", "w64", "wav", "wave", "webm", "wma", "wv"]
+    "aac ac3 aif aifc aiff alac ape au caf dsf flac m4a m4b mka mp2 mp3 mp4 mpc oga ogg opus spx tta "
+    "voc w64 wav wave webm wma wv".split()
 )
 """Endings of the files taken from a directory. A file named on the command line is always taken:
 there, as everywhere behind this door, content decides."""

@@ -1,4 +1,4 @@
-"""The report of a run: every input with its outcome, in one documented, versioned form.
+r"""The report of a run: every input with its outcome, in one documented, versioned form.
 
 Schema `taggram/1`, as JSON:
 
@@ -11,7 +11,7 @@ Schema `taggram/1`, as JSON:
      "summary": {"inputs", "tagged", "truncated", …, "not_started"}}
 
 `duration` is in seconds, `score` in [0, 1]. The counts of the summary add up to `inputs`. Bytes of a
-path that are no valid text stand as lone surrogates (`\\udc80` … `\\udcff`), as Python writes them.
+path that are no valid text stand as lone surrogates (`\udc80` … `\udcff`), as Python writes them.
 """
 
 import csv

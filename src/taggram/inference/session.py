@@ -77,8 +77,6 @@ def _onnx_session(model_file: ModelFile, n_threads: int) -> Any:
     options.intra_op_num_threads = n_threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # its errors come to us as exceptions
-    # Blocks of memory for the largest batch stay allocated otherwise, in every thread.
-    options.enable_cpu_mem_arena = False
     try:
         return onnxruntime.InferenceSession(
             model_file.data, sess_options=options, providers=["CPUExecutionProvider"]
