@@ -50,17 +50,17 @@ def read_specification(data: bytes, *, source: str) -> Specification:
     """
     try:
         fields = list(_top_level(data))
-        text = next((t for number, raw in fields if (t := _specification_text(number, raw)) is not None), None)
+        texts = [text for number, raw in fields if (text := _specification_text(number, raw)) is not None]
     except (IndexError, ValueError) as error:
         raise ModelFileError(f"{source}: not an ONNX file, or cut off: {error}") from error
     if not any(number == _GRAPH_FIELD for number, _ in fields):
         raise ModelFileError(f"{source}: not an ONNX file: it holds no graph")
-    if text is None:
+    if not texts:
         raise ModelFileError(
             f"{source}: an ONNX file without a Taggram specification. "
             "Only files written by `taggram models export`, `import` or `pull` can be used."
         )
-    specification = Specification.from_json(text, source=source)
+    specification = Specification.from_json(texts[0], source=source)
     digest = hashlib.sha256(b"".join(_without_specification(data))).hexdigest()
     if digest != specification.weights_sha256:
         raise ChecksumError(
