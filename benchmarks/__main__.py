@@ -12,13 +12,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from taggram.lab.quantise import quantise
-
 from benchmarks.measure import Result
 from benchmarks.models import build_model, write_model
 from benchmarks.song import DURATION, list_clips, write_song
 from taggram.inference.session import usable_cores
 from taggram.lab.models import MODELS
+from taggram.lab.quantise import quantise
 from taggram.lab.weights.published import CHECKPOINTS
 from taggram.modelfile.cache import DEFAULT_MODEL
 

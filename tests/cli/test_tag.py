@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from tests.inference.test_tagger import write_wav
 
 Tone = Callable[..., np.ndarray]

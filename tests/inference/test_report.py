@@ -7,7 +7,6 @@ import os
 
 import numpy as np
 import pytest
-from tests.conftest import tiny_specification
 
 from taggram.inference.report import (
     CSV_HEADER,
@@ -21,6 +20,7 @@ from taggram.inference.report import (
     to_json,
 )
 from taggram.inference.result import Outcome, TagResult, TagScore
+from tests.conftest import tiny_specification
 
 SPECIFICATION = tiny_specification()
 

@@ -136,9 +136,8 @@ def test_part_of_a_file(tagger: Tagger, song: Path) -> None:
 
 
 def test_a_short_file_is_repeated_to_fill_a_chunk(tmp_path: Path, tone: Tone, tiny_model: Path) -> None:
-    from tests.conftest import tiny_graph, tiny_specification
-
     from taggram.modelfile.container import seal
+    from tests.conftest import tiny_graph, tiny_specification
 
     spec = tiny_specification().model_copy(update={"chunk_duration": 3.0})
     long_chunks = tmp_path / "long.onnx"

@@ -4,11 +4,11 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.conftest import tiny_graph, tiny_specification
 
 from taggram.errors import ChecksumError, ModelFileError
 from taggram.modelfile.container import read_specification, seal
 from taggram.modelfile.specification import Tag
+from tests.conftest import tiny_graph, tiny_specification
 
 SPECIFICATION = tiny_specification()
 GRAPH = tiny_graph(SPECIFICATION)
