@@ -149,7 +149,7 @@ class Tagger:
                 sample_rate=self.specification.sample_rate,
                 start=start,
                 duration=duration,
-                timeout=self._timeout,
+                total_timeout=self._timeout,
             )
             result = self._tag_blocks(decoding, hop_length, aggregation)
         return replace(result, path=fspath(source))
