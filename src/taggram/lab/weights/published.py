@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from taggram.errors import ChecksumError, ModelFileError, UnknownNameError
-from taggram.tags.vocabularies import VOCABULARIES
+from taggram.modelfile.specification import Specification
+from taggram.tags.vocabularies import VOCABULARIES, describe
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -218,6 +219,27 @@ def load_published(checkpoint: PublishedCheckpoint, path: Path) -> "TaggingModel
     model = MODELS.get(checkpoint.architecture)(n_tags, **checkpoint.options)
     load_peer_state(model, read_weights(path), source=str(path))
     return model.eval()
+
+
+def describe_published(checkpoint: PublishedCheckpoint, model: "TaggingModel") -> Specification:
+    """Return the specification that travels with a published checkpoint's model file.
+
+    Chunks follow each other without gap or overlap, which is Taggram's protocol and not the peers'.
+    """
+    architecture = model.architecture
+    return Specification(
+        name=checkpoint.name,
+        architecture=architecture.name,
+        sample_rate=architecture.sample_rate,
+        chunk_duration=architecture.chunk_duration,
+        chunk_hop=architecture.chunk_duration,
+        front_end=architecture.front_end,
+        embedding_dim=model.embedding_dim,
+        tags=describe(VOCABULARIES[checkpoint.vocabulary]),
+        training_data=checkpoint.training_data,
+        licence=checkpoint.licence,
+        paper=checkpoint.citation,
+    )
 
 
 def load_peer_state(model: "TaggingModel", state: Mapping[str, "Tensor"], *, source: str) -> None:
