@@ -9,11 +9,11 @@ Conventions: log-mel (batch, n_frames, n_mels) is ln(mel power + 1e-5), then sta
 with constants of the training data; maps are (batch, channels, n_mels, n_frames).
 """
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from taggram.lab.features.mel_filters import MelFilters, compute_mel_filters
 from taggram.lab.models._base import Architecture, TaggingModel
 from taggram.modelfile.specification import PowerSpectrogram
 
@@ -36,11 +36,11 @@ class SeparableBlock(nn.Module):
         super().__init__()
         self.depthwise = _convolution(n_channels, n_channels, 3, groups=n_channels)
         self.pointwise = nn.Conv2d(n_channels, n_channels, 1, bias=False)
-        self.bn = nn.BatchNorm2d(n_channels)
+        self.norm = nn.BatchNorm2d(n_channels)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map (batch, n_channels, n_mels, n_frames) to the same shape."""
-        return functional.relu(maps + self.bn(self.pointwise(self.depthwise(maps))))
+        return functional.relu(maps + self.norm(self.pointwise(self.depthwise(maps))))
 
 
 class LeanCNN(TaggingModel):
@@ -53,13 +53,14 @@ class LeanCNN(TaggingModel):
         chunk_length=48_000,
         front_end=PowerSpectrogram(n_fft=512, hop_length=256),
     )
-    mel_filters: Tensor
     band_mean: Tensor
     band_std: Tensor
 
     def __init__(self, n_tags: int = 50, *, embedding_dim: int = 256) -> None:
         super().__init__(n_tags, embedding_dim)
-        self.register_buffer("mel_filters", _mel_filters(), persistent=False)
+        self.mel = MelFilters(
+            compute_mel_filters(sample_rate=16_000, n_fft=512, n_mels=N_MELS, scale="htk", unit_area=False)
+        )
         self.register_buffer("band_mean", torch.zeros(N_MELS))
         self.register_buffer("band_std", torch.ones(N_MELS))
         self.trunk = nn.Sequential(
@@ -72,35 +73,25 @@ class LeanCNN(TaggingModel):
             SeparableBlock(192),
         )
         self.join = nn.Conv1d(192 * 6, 256, 1, bias=False)
-        self.join_bn = nn.BatchNorm1d(256)
-        self.dense1 = nn.Linear(2 * 256, embedding_dim, bias=False)
-        self.bn = nn.BatchNorm1d(embedding_dim)
+        self.join_norm = nn.BatchNorm1d(256)
+        self.hidden = nn.Linear(2 * 256, embedding_dim, bias=False)
+        self.hidden_norm = nn.BatchNorm1d(embedding_dim)
 
     def log_mel(self, features: Tensor) -> Tensor:
         """Map a power spectrogram (batch, n_frames, n_bins) to log-mel (batch, n_frames, n_mels)."""
-        return torch.log(features @ self.mel_filters + LOG_OFFSET)
+        return torch.log(self.mel(features) + LOG_OFFSET)
 
     def embed_log_mel(self, log_mel: Tensor) -> Tensor:
         """Map log-mel (batch, n_frames, n_mels) to the embedding (batch, embedding_dim)."""
         standardised = (log_mel - self.band_mean) / self.band_std
         maps = self.trunk(standardised.transpose(1, 2).unsqueeze(1))
-        frames = functional.relu(self.join_bn(self.join(maps.flatten(1, 2))))
+        frames = functional.relu(self.join_norm(self.join(maps.flatten(1, 2))))
         pooled = torch.cat([frames.mean(2), frames.amax(2)], dim=1)
-        return functional.relu(self.bn(self.dense1(pooled)))
+        return functional.relu(self.hidden_norm(self.hidden(pooled)))
 
     def embed_features(self, features: Tensor) -> Tensor:
         """Map a power spectrogram to the embedding (batch, embedding_dim)."""
         return self.embed_log_mel(self.log_mel(features))
-
-
-def _mel_filters() -> Tensor:
-    """Return triangles spaced evenly on the HTK mel scale up to 8 kHz, shape (257, n_mels)."""
-    mel_max = 2595 * np.log10(1 + 8000 / 700)
-    corners = 700 * (10 ** (np.linspace(0, mel_max, N_MELS + 2) / 2595) - 1)
-    frequencies = np.linspace(0, 8000, 257)[:, None]
-    rising = (frequencies - corners[:-2]) / (corners[1:-1] - corners[:-2])
-    falling = (corners[2:] - frequencies) / (corners[2:] - corners[1:-1])
-    return torch.from_numpy(np.maximum(0, np.minimum(rising, falling))).float()
 
 
 MODEL = LeanCNN

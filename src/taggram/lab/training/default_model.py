@@ -1,0 +1,287 @@
+"""The model that ships: everything from a folder of music to a judged student.
+
+Steps, each resumable from what earlier runs left in the cache folder:
+
+    cache/waveforms/    decoded clips
+    cache/teachers/     the published networks, exported
+    cache/heard/        what all teachers say: of every clip (`plain`), and of altered training clips
+    cache/student.pt    the training run
+
+Conventions: a clip's scores are the mean over its 3 s chunks; `train` teaches, `validation` is looked at
+on the way, `test` is judged once at the end.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from taggram.audio.decode import decode
+from taggram.inference.session import Session, usable_cores
+from taggram.lab.models.lean_cnn import LeanCNN
+from taggram.lab.training.agreement import spearman_per_tag
+from taggram.lab.training.corpus import SAMPLE_RATE, Clip, WaveformCache, read_corpus
+from taggram.lab.training.distillation import DistillationSettings, Lesson, distil
+from taggram.lab.training.non_music import draw_non_music
+from taggram.lab.training.shards import Array, load_arrays, save_arrays
+from taggram.lab.training.teachers import (
+    GRID_LENGTH,
+    TEACHERS,
+    Ensemble,
+    Teacher,
+    grid_chunks,
+    hear_clip,
+    published_ensemble,
+)
+from taggram.lab.training.variations import apply_variation, draw_variation
+from taggram.lab.weights.published import PublishedCheckpoint
+
+Waveform = NDArray[np.float32]
+
+FRAMES_PER_CHUNK = GRID_LENGTH / LeanCNN.architecture.front_end.hop_length
+NON_MUSIC_DURATION = 12.0
+"""Seconds of one sound that is no music."""
+NON_MUSIC_QUANTILE = 0.02
+"""Its target for every tag: the score that this share of the training chunks stays below."""
+PLAIN = 0
+"""Number of the variation that changes nothing."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train from, and how much of it.
+
+    Attributes
+    ----------
+    music
+        Folder of the corpus.
+    weights
+        Folder of the published checkpoints, under any layout; found by size and checksum.
+    cache
+        Folder for everything that can be computed again.
+    n_variations
+        Altered copies of every training clip.
+    n_non_music
+        Sounds that are no music.
+    distillation
+        How to train.
+    """
+
+    music: Path
+    weights: Path
+    cache: Path
+    n_variations: int = 3
+    n_non_music: int = 120
+    distillation: DistillationSettings = DistillationSettings()
+
+
+@dataclass(frozen=True)
+class HeardClip:
+    """A clip of a held-out split, and what the ensemble says of its chunks, (n_chunks, n_tags)."""
+
+    clip: Clip
+    waveform: Waveform
+    reference: NDArray[np.float32]
+
+
+class DefaultModelTraining:
+    """The steps of one plan."""
+
+    def __init__(self, plan: Plan, teachers: Sequence[PublishedCheckpoint] = TEACHERS) -> None:
+        self.plan = plan
+        self.clips = read_corpus(plan.music)
+        self.ensemble: Ensemble = published_ensemble(teachers)
+        self._checkpoints = teachers
+        self._waveforms = WaveformCache(plan.cache / "waveforms", _decode)
+
+    def hear(self) -> None:
+        """Let the teachers score every clip, and every variation of the training clips.
+
+        What is in the cache already is not computed again.
+        """
+        jobs = [job for job in self._jobs() if not job[0].exists()]
+        if not jobs:
+            return
+        weights = find_weights(self.plan.weights, self._checkpoints)
+        teachers = [
+            Teacher(checkpoint, weights[checkpoint.name], self.plan.cache / "teachers")
+            for checkpoint in self._checkpoints
+        ]
+
+        def work(job: tuple[Path, Callable[[], Waveform]]) -> None:
+            path, make = job
+            save_arrays(path, hear_clip(teachers, make()))
+
+        with ThreadPoolExecutor(usable_cores()) as pool:
+            for n_done, _ in enumerate(pool.map(work, jobs), 1):
+                if n_done % 50 == 0 or n_done == len(jobs):
+                    _log.info("teachers: %d of %d clips", n_done, len(jobs))
+
+    def lessons(self) -> list[Lesson]:
+        """Return the training set: clips, their variations, and sounds that are no music."""
+        train = self._split("train")
+        heard = [
+            (self._waveform(clip, n), load_arrays(self._heard(clip, n)))
+            for n in range(self.plan.n_variations + 1)
+            for clip in train
+        ]
+        embeddings = [self.ensemble.chunk_embeddings(said) for _, said in heard]
+        everything = np.concatenate(embeddings).astype(np.float32)
+        mean, spread = everything.mean(axis=0), everything.std(axis=0) + 1e-3
+        lessons = [
+            Lesson(
+                log_mel(waveform),
+                self.ensemble.chunk_scores(said),
+                ((embedding - mean) / spread).astype(np.float16),
+            )
+            for (waveform, said), embedding in zip(heard, embeddings, strict=True)
+        ]
+        quiet = np.quantile(np.concatenate([x.targets for x in lessons]), NON_MUSIC_QUANTILE, axis=0)
+        return lessons + list(self._non_music(quiet.astype(np.float32)))
+
+    def held_out(self, split: str) -> list[HeardClip]:
+        """Return the clips of a split with the ensemble's scores."""
+        return [
+            HeardClip(
+                clip,
+                self._waveforms.load(clip),
+                self.ensemble.chunk_scores(load_arrays(self._heard(clip, PLAIN))),
+            )
+            for clip in self._split(split)
+        ]
+
+    def train(self) -> LeanCNN:
+        """Distil the student, looking at validation at every checkpoint, and return it."""
+        settings = self.plan.distillation
+        torch.manual_seed(settings.seed)
+        validation = self.held_out("validation")
+
+        def report(step: int, model: LeanCNN) -> None:
+            scores = [score_chunks(model, heard.waveform) for heard in validation]
+            agreement = spearman_per_tag(
+                np.stack([heard.reference.mean(axis=0) for heard in validation]),
+                np.stack([chunk_scores.mean(axis=0) for chunk_scores in scores]),
+            )
+            _log.info("step %d: Spearman on validation %.4f", step, float(np.nanmean(agreement)))
+
+        return distil(
+            LeanCNN(len(self.ensemble.tags)),
+            self.lessons(),
+            FRAMES_PER_CHUNK,
+            settings,
+            checkpoint=self.plan.cache / "student.pt",
+            on_checkpoint=report,
+        )
+
+    def teacher_embeddings(self, clips: Iterable[Clip]) -> dict[str, NDArray[np.float32]]:
+        """Return every teacher's own embedding of clips: name → (n_clips, embedding_dim)."""
+        said = [load_arrays(self._heard(clip, PLAIN)) for clip in clips]
+        return {
+            checkpoint.name: np.stack(
+                [np.asarray(s[f"{checkpoint.name}.embedding"], np.float32).mean(axis=0) for s in said]
+            )
+            for checkpoint in self._checkpoints
+        }
+
+    def waveform(self, clip: Clip) -> Waveform:
+        """Return a clip's decoded sound."""
+        return self._waveforms.load(clip)
+
+    def _split(self, split: str) -> list[Clip]:
+        return [clip for clip in self.clips if clip.split == split]
+
+    def _heard(self, clip: Clip, variation: int) -> Path:
+        folder = f"variation_{variation}" if variation else "plain"
+        return self.plan.cache / "heard" / folder / f"{clip.key}.npz"
+
+    def _jobs(self) -> Iterator[tuple[Path, Callable[[], Waveform]]]:
+        for clip in self.clips:
+            yield self._heard(clip, PLAIN), lambda clip=clip: self._waveforms.load(clip)  # type: ignore[misc]
+        for number in range(1, self.plan.n_variations + 1):
+            for clip in self._split("train"):
+                make = lambda clip=clip, number=number: self._waveform(clip, number)  # noqa: E731
+                yield self._heard(clip, number), make
+
+    def _waveform(self, clip: Clip, variation: int) -> Waveform:
+        """Return a training clip's sound, altered as the variation of this number says."""
+        waveform = self._waveforms.load(clip)
+        if variation == PLAIN:
+            return waveform
+        train = self._split("train")
+        rng = np.random.default_rng((self.plan.distillation.seed, variation, train.index(clip)))
+        drawn = draw_variation(rng, len(train))
+        partner = None if drawn.partner is None else self._waveforms.load(train[drawn.partner])
+        return apply_variation(waveform, drawn, partner, rng)
+
+    def _non_music(self, target: NDArray[np.float32]) -> Iterator[Lesson]:
+        for number in range(self.plan.n_non_music):
+            rng = np.random.default_rng((self.plan.distillation.seed, 1_000_000, number))
+            waveform = draw_non_music(rng, NON_MUSIC_DURATION)
+            yield Lesson(log_mel(waveform), np.tile(target, (len(waveform) // GRID_LENGTH, 1)))
+
+
+def find_weights(folder: Path, checkpoints: Iterable[PublishedCheckpoint]) -> dict[str, Path]:
+    """Find the files of checkpoints anywhere under a folder, by size; the loader checks their SHA-256.
+
+    Raises
+    ------
+    FileNotFoundError
+        If one is not there; the message names it and its origin.
+    """
+    from hashlib import file_digest
+
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    found = {}
+    for checkpoint in checkpoints:
+        for path in (path for path in files if path.stat().st_size == checkpoint.n_bytes):
+            with path.open("rb") as file:
+                if file_digest(file, "sha256").hexdigest() == checkpoint.sha256:
+                    found[checkpoint.name] = path
+                    break
+        else:
+            raise FileNotFoundError(
+                f"{folder}: the weights of {checkpoint.name} are not there; fetch them from {checkpoint.url}"
+            )
+    return found
+
+
+@torch.no_grad()
+def log_mel(waveform: Waveform) -> NDArray[np.float16]:
+    """Return the student's log-mel of a whole clip, shape (n_frames, n_mels)."""
+    # Half precision has steps of 0.008 at most in its range of −12 to 10: far below what is audible.
+    model = _listener()
+    return np.asarray(
+        model.log_mel(model.front_end(torch.from_numpy(waveform)[None]))[0].numpy(), np.float16
+    )
+
+
+_LISTENER: list[LeanCNN] = []
+
+
+def _listener() -> LeanCNN:
+    if not _LISTENER:
+        _LISTENER.append(LeanCNN())
+    return _LISTENER[0]
+
+
+@torch.no_grad()
+def score_chunks(model: LeanCNN, waveform: Waveform) -> NDArray[np.float32]:
+    """Return a model's scores of a clip's chunks, shape (n_chunks, n_tags)."""
+    scores = model(torch.from_numpy(grid_chunks(waveform))).sigmoid().numpy()
+    return np.asarray(scores, np.float32)
+
+
+def run_file(session: Session, waveform: Waveform) -> tuple[Array, Array]:
+    """Return scores and embeddings of a clip's chunks from a model file."""
+    return session.run(np.ascontiguousarray(grid_chunks(waveform)))
+
+
+def _decode(path: Path) -> Waveform:
+    return np.concatenate(list(decode(path, sample_rate=SAMPLE_RATE)))

@@ -1,0 +1,362 @@
+"""Teach a small network to say what an ensemble of larger ones says, chunk by chunk.
+
+Hinton et al., "Distilling the knowledge in a neural network", 2015, with three changes:
+
+- Targets are compared as logits that are standardised per tag over the training set. Most tags have
+  tiny scores, and every tag is to be ranked well, so every tag gets the same weight.
+- Every step takes several crops of each clip; besides each crop's own score their mean must be right,
+  because a clip's score is the mean over its chunks.
+- A linear map of the embedding also predicts the teachers' embeddings, which hold more than their tags.
+
+Every step draws its batch from a generator seeded by (seed, step): a run that was interrupted continues
+with the batches that it would have had.
+
+Conventions: log-mel is (n_frames, n_mels) per clip; targets are (n_chunks, n_tags) per clip on a grid
+of one chunk length, scores in (0, 1); a crop between two grid points has the mean of their targets,
+weighted by overlap.
+"""
+
+import copy
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from taggram.lab.models.lean_cnn import LeanCNN
+
+Array = NDArray[np.float32]
+
+SMALLEST_SCORE = 1e-4
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One clip as the student learns it.
+
+    Attributes
+    ----------
+    log_mel : shape (n_frames, n_mels), float16
+        Of the whole clip.
+    targets : shape (n_chunks, n_tags), in (0, 1)
+        What the teachers say of each chunk.
+    teacher_embedding : shape (n_chunks, teacher_dim), float16, or None
+        Standardised per dimension; None where there is nothing to be imitated.
+    """
+
+    log_mel: NDArray[np.float16]
+    targets: Array
+    teacher_embedding: NDArray[np.float16] | None = None
+
+
+@dataclass(frozen=True)
+class DistillationSettings:
+    """How to train.
+
+    Attributes
+    ----------
+    n_steps
+        Number of updates.
+    clips_per_step, crops_per_clip
+        A batch has `clips_per_step * crops_per_clip` chunks.
+    learning_rate, weight_decay
+        Of AdamW; the rate rises over `warm_up` of the steps and falls as a cosine to zero.
+    averaging
+        Decay per step of the running mean of the weights, which is what is kept.
+    bag_weight, embedding_weight
+        Weights of the clip's mean and of the teachers' embeddings, beside 1 for the chunks.
+    mixing
+        Share of the batches in which pairs of crops are blended, sound and targets.
+    max_band_mask, max_frame_mask
+        Longest run of bands and of frames that is hidden in a crop.
+    gain_db
+        Largest random change of level of a crop, in dB.
+    checkpoint_every
+        Steps between checkpoints.
+    seed
+        Of everything that is drawn.
+    """
+
+    n_steps: int = 10_000
+    clips_per_step: int = 24
+    crops_per_clip: int = 4
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.02
+    warm_up: float = 0.05
+    averaging: float = 0.998
+    bag_weight: float = 1.0
+    embedding_weight: float = 0.3
+    mixing: float = 0.5
+    max_band_mask: int = 8
+    max_frame_mask: int = 16
+    gain_db: float = 3.0
+    checkpoint_every: int = 500
+    seed: int = 2026
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Crops of several clips: rows of one clip stand together."""
+
+    log_mel: Tensor
+    targets: Tensor
+    teacher_embedding: Tensor
+    has_embedding: Tensor
+
+
+def draw_batch(
+    lessons: Sequence[Lesson], frames_per_chunk: float, settings: DistillationSettings, rng: np.random.Generator
+) -> Batch:
+    """Draw random crops of random clips, with their targets, and disturb them a little.
+
+    Parameters
+    ----------
+    lessons
+        The training set; every clip is at least one chunk long.
+    frames_per_chunk
+        Frames from one point of the target grid to the next; a crop has all that begin within it.
+    """
+    chosen = rng.choice(len(lessons), settings.clips_per_step, replace=len(lessons) < settings.clips_per_step)
+    teacher_dim = next((t.shape[1] for x in lessons if (t := x.teacher_embedding) is not None), 1)
+    crop_length = int(frames_per_chunk) + 1
+    log_mel, targets, embeddings, known = [], [], [], []
+    for lesson in (lessons[i] for i in chosen):
+        n_chunks = len(lesson.targets)
+        last_start = min(int((n_chunks - 1) * frames_per_chunk), len(lesson.log_mel) - crop_length)
+        for start in rng.integers(last_start + 1, size=settings.crops_per_clip):
+            log_mel.append(lesson.log_mel[start : start + crop_length])
+            targets.append(_at(lesson.targets, start / frames_per_chunk))
+            embedding = lesson.teacher_embedding
+            known.append(embedding is not None)
+            embeddings.append(
+                _at(embedding, start / frames_per_chunk) if embedding is not None else np.zeros(teacher_dim)
+            )
+    sounds = np.stack(log_mel).astype(np.float32)
+    sounds += rng.uniform(-1, 1, (len(sounds), 1, 1)) * settings.gain_db * math.log(10) / 10
+    batch = Batch(
+        torch.from_numpy(sounds),
+        torch.from_numpy(np.stack(targets).astype(np.float32)),
+        torch.from_numpy(np.stack(embeddings).astype(np.float32)),
+        torch.tensor(known, dtype=torch.float32),
+    )
+    if rng.uniform() < settings.mixing:
+        batch = _mix(batch, settings, rng)
+    return _hide(batch, settings, rng)
+
+
+def _at(values: NDArray[np.floating], position: float) -> NDArray[np.floating]:
+    """Interpolate rows linearly at a position in units of rows."""
+    row = int(position)
+    share = position - row
+    following = values[min(row + 1, len(values) - 1)]
+    return values[row] * (1 - share) + following * share
+
+
+def _mix(batch: Batch, settings: DistillationSettings, rng: np.random.Generator) -> Batch:
+    """Blend every clip's crops with those of another clip, in one proportion for the whole clip."""
+    n_clips, n_crops = settings.clips_per_step, settings.crops_per_clip
+    order = np.repeat(rng.permutation(n_clips) * n_crops, n_crops) + np.tile(np.arange(n_crops), n_clips)
+    share = torch.from_numpy(np.repeat(rng.beta(0.5, 0.5, n_clips), n_crops).astype(np.float32))[:, None]
+    share = torch.maximum(share, 1 - share)
+
+    def blend(values: Tensor) -> Tensor:
+        weight = share.reshape(-1, *[1] * (values.ndim - 1))
+        return values * weight + values[order] * (1 - weight)
+
+    return Batch(
+        blend(batch.log_mel),
+        blend(batch.targets),
+        blend(batch.teacher_embedding),
+        batch.has_embedding * batch.has_embedding[order],
+    )
+
+
+def _hide(batch: Batch, settings: DistillationSettings, rng: np.random.Generator) -> Batch:
+    """Replace a run of bands and a run of frames of every crop by the crop's mean."""
+    n_crops, n_frames, n_mels = batch.log_mel.shape
+    hidden = _runs(rng, n_crops, n_frames, settings.max_frame_mask)[:, :, None]
+    hidden = hidden | _runs(rng, n_crops, n_mels, settings.max_band_mask)[:, None, :]
+    mean = batch.log_mel.mean(dim=(1, 2), keepdim=True)
+    masked = torch.where(torch.from_numpy(hidden), mean, batch.log_mel)
+    return Batch(masked, batch.targets, batch.teacher_embedding, batch.has_embedding)
+
+
+def _runs(rng: np.random.Generator, n_rows: int, length: int, longest: int) -> NDArray[np.bool_]:
+    sizes = rng.integers(longest + 1, size=(n_rows, 1))
+    starts = rng.integers(length, size=(n_rows, 1))
+    places = np.arange(length)
+    return (places >= starts) & (places < starts + sizes)
+
+
+class DistillationLoss(nn.Module):
+    """The three parts of the loss; holds the constants per tag and the map to the teachers' embeddings.
+
+    Parameters
+    ----------
+    lessons
+        Training set; gives mean and spread of every tag's target logits.
+    embedding_dim
+        Of the student.
+    """
+
+    centre: Tensor
+    spread: Tensor
+
+    def __init__(
+        self, lessons: Sequence[Lesson], embedding_dim: int, settings: DistillationSettings
+    ) -> None:
+        super().__init__()
+        taught = [lesson for lesson in lessons if lesson.teacher_embedding is not None] or list(lessons)
+        logits = _logit(torch.from_numpy(np.concatenate([lesson.targets for lesson in taught])))
+        self.register_buffer("centre", logits.mean(dim=0))
+        self.register_buffer("spread", logits.std(dim=0).clamp(min=0.05))
+        teacher = taught[0].teacher_embedding
+        self.to_teacher = nn.Linear(embedding_dim, teacher.shape[1] if teacher is not None else 1)
+        self.settings = settings
+
+    def forward(self, embedding: Tensor, logits: Tensor, batch: Batch) -> Tensor:
+        """Return the loss of one batch."""
+        chunks = functional.mse_loss(logits / self.spread, _logit(batch.targets) / self.spread)
+        bag_logits = _logit(self._mean_of_clip(logits.sigmoid()))
+        bag_targets = _logit(self._mean_of_clip(batch.targets))
+        bags = functional.mse_loss(bag_logits / self.spread, bag_targets / self.spread)
+        difference = (self.to_teacher(embedding) - batch.teacher_embedding).square().mean(dim=1)
+        teacher = (difference * batch.has_embedding).mean()
+        return chunks + self.settings.bag_weight * bags + self.settings.embedding_weight * teacher
+
+    def _mean_of_clip(self, scores: Tensor) -> Tensor:
+        return scores.unflatten(0, (-1, self.settings.crops_per_clip)).mean(dim=1)
+
+
+def _logit(scores: Tensor) -> Tensor:
+    return torch.logit(scores, eps=SMALLEST_SCORE)
+
+
+def distil(
+    student: LeanCNN,
+    lessons: Sequence[Lesson],
+    frames_per_chunk: float,
+    settings: DistillationSettings,
+    *,
+    checkpoint: Path | None = None,
+    on_checkpoint: Callable[[int, LeanCNN], None] | None = None,
+) -> LeanCNN:
+    """Train `student` and return the running mean of its weights, in evaluation mode.
+
+    Parameters
+    ----------
+    student
+        A network with fresh weights; it is trained in place.
+    lessons
+        Training set.
+    frames_per_chunk
+        See `draw_batch`.
+    checkpoint
+        File that the state is written to; a run that finds it continues from there.
+    on_checkpoint
+        Called with the step and the averaged model at every checkpoint, for a look at validation.
+    """
+    run = _Run(student, lessons, settings)
+    if checkpoint is not None and checkpoint.exists():
+        run.load_state_dict(torch.load(checkpoint, weights_only=True))
+    while run.step < settings.n_steps:
+        rng = np.random.default_rng((settings.seed, run.step))
+        loss = run.update(draw_batch(lessons, frames_per_chunk, settings, rng))
+        if run.step % settings.checkpoint_every == 0 or run.step == settings.n_steps:
+            _log.info("step %d of %d: loss %.4f", run.step, settings.n_steps, loss)
+            if checkpoint is not None:
+                _save(run.state_dict(), checkpoint)
+            if on_checkpoint is not None:
+                on_checkpoint(run.step, run.average.eval())
+    return run.average.eval()
+
+
+class _Run:
+    """The state of a training run."""
+
+    def __init__(
+        self, student: LeanCNN, lessons: Sequence[Lesson], settings: DistillationSettings
+    ) -> None:
+        self.settings = settings
+        self.step = 0
+        self.student = student.train().to(memory_format=torch.channels_last)
+        _fit_constants(student, lessons)
+        self.loss = DistillationLoss(lessons, student.head.in_features, settings)
+        with torch.no_grad():
+            student.head.bias.copy_(self.loss.centre)
+        self.average = copy.deepcopy(student)
+        self.optimiser = torch.optim.AdamW(
+            [*student.parameters(), *self.loss.parameters()],
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+        )
+        self._parts = {
+            "student": self.student,
+            "average": self.average,
+            "loss": self.loss,
+            "optimiser": self.optimiser,
+        }
+
+    def update(self, batch: Batch) -> float:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.learning_rate * _schedule(self.step, self.settings)
+        # bfloat16 halves the time of a step; loss, weights and their averages stay in float32.
+        with torch.autocast("cpu", torch.bfloat16):
+            embedding = self.student.embed_log_mel(batch.log_mel)
+            logits = self.student.head(embedding)
+        loss: Tensor = self.loss(embedding.float(), logits.float(), batch)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        self.step += 1
+        self._average()
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # The first steps would otherwise stay in the mean for long.
+        decay = min(self.settings.averaging, self.step / (self.step + 10))
+        for mean, value in zip(
+            self.average.state_dict().values(), self.student.state_dict().values(), strict=True
+        ):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - decay)
+            else:
+                mean.copy_(value)
+
+    def state_dict(self) -> dict[str, object]:
+        return {"step": self.step, **{name: part.state_dict() for name, part in self._parts.items()}}
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        self.step = state["step"]  # type: ignore[assignment]
+        for name, part in self._parts.items():
+            part.load_state_dict(state[name])  # type: ignore[arg-type]
+
+
+def _fit_constants(student: LeanCNN, lessons: Sequence[Lesson]) -> None:
+    """Set the student's standardisation of the bands from the training set."""
+    frames = np.concatenate([lesson.log_mel[::16] for lesson in lessons]).astype(np.float32)
+    student.band_mean.copy_(torch.from_numpy(frames.mean(axis=0)))
+    student.band_std.copy_(torch.from_numpy(frames.std(axis=0)))
+
+
+def _schedule(step: int, settings: DistillationSettings) -> float:
+    progress = step / settings.n_steps
+    if progress < settings.warm_up:
+        return progress / settings.warm_up
+    return 0.5 * (1 + math.cos(math.pi * (progress - settings.warm_up) / (1 - settings.warm_up)))
+
+
+def _save(state: dict[str, object], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    torch.save(state, temporary)
+    temporary.replace(path)

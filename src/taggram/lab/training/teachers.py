@@ -1,0 +1,162 @@
+"""What the published models say about a clip, computed once and stored, and the mean of it.
+
+Every clip is heard on a grid of 3 s chunks. A teacher that takes 3 s scores each chunk; a teacher that
+takes 29 s scores as many excerpts, spread evenly, as fit the clip's length best, and says their mean of
+every chunk. A clip that is shorter than an excerpt is repeated until it fills one.
+
+The ensemble's score of a merged tag is the mean over all (teacher, source tag) columns that the tag
+stands for. Its score of a clip is the mean over the clip's chunks.
+
+Conventions: scores (n_chunks, n_tags) in [0, 1]; waveforms float32 (n_samples,) at 16 kHz.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taggram.inference.front_end import power_spectrogram
+from taggram.inference.session import Session
+from taggram.lab.export import export_model
+from taggram.lab.training.shards import Array
+from taggram.lab.weights.published import CHECKPOINTS, PublishedCheckpoint, load_published
+from taggram.modelfile.reader import load_model_file
+from taggram.modelfile.specification import PowerSpectrogram, Specification
+from taggram.tags.vocabularies import VOCABULARIES, describe, merge_vocabularies, merged_name
+
+Scores = NDArray[np.float32]
+
+GRID_LENGTH = 48_000
+"""Samples of one chunk of the grid."""
+
+TEACHERS: tuple[PublishedCheckpoint, ...] = tuple(
+    checkpoint
+    for checkpoint in CHECKPOINTS.values()
+    if checkpoint.vocabulary in ("magnatagatune_50", "msd_50", "mtg_jamendo_50")
+)
+
+
+class Teacher:
+    """A published model that scores clips, through ONNX Runtime.
+
+    Parameters
+    ----------
+    checkpoint
+        Which weights.
+    weights
+        Their file.
+    folder
+        Where the exported network is kept.
+    """
+
+    def __init__(self, checkpoint: PublishedCheckpoint, weights: Path, folder: Path) -> None:
+        path = folder / f"{checkpoint.name}.onnx"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _export(checkpoint, weights, path)
+        self.name = checkpoint.name
+        self._session = Session(load_model_file(path))
+
+    def hear(self, waveform: Scores) -> tuple[Scores, Scores]:
+        """Return scores and embeddings of the clip's chunks or excerpts, one row each."""
+        length = self._session.specification.chunk_length
+        if length <= GRID_LENGTH:
+            return self._session.run(grid_chunks(waveform)[:, :length])
+        # One at a time: an excerpt of 29 s fills the cache.
+        outputs = [self._session.run(excerpt[None]) for excerpt in _excerpts(waveform, length)]
+        scores, embeddings = zip(*outputs, strict=True)
+        return np.concatenate(scores), np.concatenate(embeddings)
+
+
+def grid_chunks(waveform: Scores) -> Scores:
+    """Cut a waveform into consecutive chunks, shape (n_chunks, GRID_LENGTH); the rest is left out."""
+    n_chunks = len(waveform) // GRID_LENGTH
+    return waveform[: n_chunks * GRID_LENGTH].reshape(n_chunks, GRID_LENGTH)
+
+
+def _excerpts(waveform: Scores, length: int) -> list[Scores]:
+    if len(waveform) < length:
+        waveform = np.resize(waveform, length)
+    n_excerpts = max(1, round(len(waveform) / length))
+    spare = len(waveform) - length
+    positions = np.linspace(0, 1, n_excerpts) if n_excerpts > 1 else (0.5,)
+    return [waveform[start : start + length] for start in (int(position * spare) for position in positions)]
+
+
+def _export(checkpoint: PublishedCheckpoint, weights: Path, path: Path) -> None:
+    model = load_published(checkpoint, weights)
+    architecture = model.architecture
+    specification = Specification(
+        name=checkpoint.name,
+        architecture=architecture.name,
+        sample_rate=architecture.sample_rate,
+        chunk_duration=architecture.chunk_duration,
+        chunk_hop=architecture.chunk_duration,
+        front_end=architecture.front_end,
+        embedding_dim=model.embedding_dim,
+        tags=describe(VOCABULARIES[checkpoint.vocabulary]),
+        training_data=checkpoint.training_data,
+        licence=checkpoint.licence,
+        paper=checkpoint.citation,
+    )
+    export_model(model, specification, path)
+
+
+def hear_clip(teachers: Iterable[Teacher], waveform: Scores) -> dict[str, Array]:
+    """Return what all teachers say about a clip, as arrays to be stored."""
+    said: dict[str, Array] = {}
+    for teacher in teachers:
+        scores, embeddings = teacher.hear(waveform)
+        said[f"{teacher.name}.scores"] = scores
+        said[f"{teacher.name}.embedding"] = embeddings.astype(np.float16)
+    return said
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The mean of several teachers in the merged vocabulary.
+
+    Attributes
+    ----------
+    vocabularies
+        Teacher name → its tag vocabulary.
+    """
+
+    vocabularies: Mapping[str, tuple[str, ...]]
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The merged vocabulary, in order of first appearance."""
+        return tuple(merge_vocabularies(dict.fromkeys(self.vocabularies.values())))
+
+    def shares(self) -> dict[str, Scores]:
+        """Return each teacher's share in the mean: name → (n_source_tags, n_tags); columns sum to 1."""
+        column = {tag: index for index, tag in enumerate(self.tags)}
+        votes = {
+            name: np.eye(len(column), dtype=np.float32)[[column[merged_name(tag)] for tag in vocabulary]]
+            for name, vocabulary in self.vocabularies.items()
+        }
+        total = np.sum([vote.sum(axis=0) for vote in votes.values()], axis=0)
+        return {name: vote / total for name, vote in votes.items()}
+
+    def chunk_scores(self, said: Mapping[str, Array]) -> Scores:
+        """Return the ensemble's scores of a clip's chunks, shape (n_chunks, n_tags)."""
+        own = {name: np.asarray(said[f"{name}.scores"], np.float32) for name in self.vocabularies}
+        n_chunks = max(len(scores) for scores in own.values())
+        total = np.zeros((n_chunks, len(self.tags)), np.float32)
+        for name, share in self.shares().items():
+            total += (own[name] if len(own[name]) == n_chunks else own[name].mean(axis=0)) @ share
+        return total
+
+    def chunk_embeddings(self, said: Mapping[str, Array]) -> NDArray[np.float16]:
+        """Return the embeddings of the teachers that hear single chunks, side by side."""
+        n_chunks = max(len(said[f"{name}.scores"]) for name in self.vocabularies)
+        embeddings = [np.asarray(said[f"{name}.embedding"], np.float16) for name in self.vocabularies]
+        return np.concatenate([e for e in embeddings if len(e) == n_chunks], axis=1)
+
+
+def published_ensemble(checkpoints: Iterable[PublishedCheckpoint] = TEACHERS) -> Ensemble:
+    """Return the ensemble of published checkpoints."""
+    return Ensemble({checkpoint.name: VOCABULARIES[checkpoint.vocabulary] for checkpoint in checkpoints})
