@@ -7,6 +7,7 @@
     │   └── ChecksumError     the bytes are not the bytes that were promised
     ├── DownloadError         published weights could not be fetched
     ├── DatasetError          a copy of a dataset is incomplete, or not what was asked for
+    ├── EvaluationError       an evaluation or comparison would not mean what it seems to
     ├── UnknownNameError      a name that no registry knows
     └── MissingExtraError     an optional part of Taggram is not installed
 
@@ -58,6 +59,10 @@ class DownloadError(TaggramError):
 
 class DatasetError(TaggramError):
     """A user's copy of a dataset is incomplete or not in its published layout."""
+
+
+class EvaluationError(TaggramError):
+    """An evaluation or comparison would not mean what it seems to, or its file cannot be read."""
 
 
 class UnknownNameError(TaggramError, LookupError):
