@@ -1,5 +1,8 @@
 """The bootstrap: weights against real resampling, coverage, pairing."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -18,6 +21,7 @@ from taggram.lab.metrics.bootstrap import (
 )
 from taggram.lab.metrics.ranking import pr_auc, roc_auc
 
+Metric = Callable[..., Any]
 Scored = tuple[np.ndarray, np.ndarray]
 PAIRS = [(weighted_roc_auc, roc_auc_score), (weighted_pr_auc, average_precision_score)]
 MICRO_PAIRS = [(micro_weighted_roc_auc, roc_auc_score), (micro_weighted_pr_auc, average_precision_score)]
@@ -30,7 +34,9 @@ def resamples(n_clips: int, rng: np.random.Generator, n: int = 6) -> tuple[np.nd
 
 
 @pytest.mark.parametrize(("fast", "reference"), PAIRS)
-def test_weights_agree_with_scikit_learn_on_the_resample(fast, reference, scored: Scored, rng) -> None:  # type: ignore[no-untyped-def]
+def test_weights_agree_with_scikit_learn_on_the_resample(
+    fast: Metric, reference: Metric, scored: Scored, rng: np.random.Generator
+) -> None:
     y_true, y_score = scored
     drawn, weights = resamples(len(y_true), rng)
     found = fast(y_true, y_score, weights)
@@ -45,7 +51,9 @@ def test_weights_agree_with_scikit_learn_on_the_resample(fast, reference, scored
 
 
 @pytest.mark.parametrize(("fast", "reference"), MICRO_PAIRS)
-def test_micro_agrees_with_scikit_learn(fast, reference, scored: Scored, rng) -> None:  # type: ignore[no-untyped-def]
+def test_micro_agrees_with_scikit_learn(
+    fast: Metric, reference: Metric, scored: Scored, rng: np.random.Generator
+) -> None:
     y_true, y_score = scored
     drawn, weights = resamples(len(y_true), rng)
     expected = [reference(y_true[clips].ravel(), y_score[clips].ravel()) for clips in drawn]

@@ -1,5 +1,8 @@
 """Decision metrics: against scikit-learn, extremes, undefined tags, thresholds."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,6 +26,7 @@ from taggram.lab.metrics.decision import (
     tag_counts,
 )
 
+Metric = Callable[..., Any]
 Scored = tuple[np.ndarray, np.ndarray]
 REFERENCES = {
     precision: sklearn_metrics.precision_score,
@@ -34,7 +38,7 @@ REFERENCES = {
 
 
 @pytest.mark.parametrize("metric", REFERENCES, ids=lambda metric: metric.__name__)
-def test_agreement_with_scikit_learn(metric, scored: Scored) -> None:  # type: ignore[no-untyped-def]
+def test_agreement_with_scikit_learn(metric: Metric, scored: Scored) -> None:
     y_true, y_pred = scored[0], scored[1] >= 0.5
     expected = [REFERENCES[metric](y_true[:, tag], y_pred[:, tag]) for tag in range(y_true.shape[1])]
     np.testing.assert_allclose(metric(tag_counts(y_true, y_pred)), expected)

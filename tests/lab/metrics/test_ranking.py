@@ -1,5 +1,8 @@
 """Ranking metrics: against scikit-learn, and what must and must not change them."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,6 +22,7 @@ from taggram.lab.metrics.ranking import (
     roc_curve,
 )
 
+Metric = Callable[..., Any]
 Scored = tuple[np.ndarray, np.ndarray]
 PER_TAG = [roc_auc, pr_auc]
 
@@ -40,7 +44,7 @@ def test_ranking_ap_agrees_with_scikit_learn(scored: Scored) -> None:
 
 
 @pytest.mark.parametrize("metric", [*PER_TAG, micro_roc_auc, micro_pr_auc, ranking_ap])
-def test_monotone_rescaling_changes_nothing(metric, scored: Scored) -> None:  # type: ignore[no-untyped-def]
+def test_monotone_rescaling_changes_nothing(metric: Metric, scored: Scored) -> None:
     y_true, y_score = scored
     before, after = metric(y_true, y_score), metric(y_true, np.exp(5 * y_score) - 3)
     if isinstance(before, TagMetric):
@@ -49,7 +53,7 @@ def test_monotone_rescaling_changes_nothing(metric, scored: Scored) -> None:  # 
 
 
 @pytest.mark.parametrize("metric", PER_TAG)
-def test_order_of_clips_and_tags(metric, scored: Scored, rng: np.random.Generator) -> None:  # type: ignore[no-untyped-def]
+def test_order_of_clips_and_tags(metric: Metric, scored: Scored, rng: np.random.Generator) -> None:
     y_true, y_score = scored
     clips, tags = rng.permutation(len(y_true)), rng.permutation(y_true.shape[1])
     expected = metric(y_true, y_score).values

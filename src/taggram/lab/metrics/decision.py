@@ -198,7 +198,7 @@ def confusion_matrix(
 
 
 def class_counts(confusion: Floats) -> Counts:
-    """Return the counts of every class against the rest, from confusion matrices (…, n_classes, n_classes)."""
+    """Return the counts of every class against the rest from confusion matrices (…, n_classes, n_classes)."""
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)
     given, actual = confusion.sum(axis=-2), confusion.sum(axis=-1)
     total = confusion.sum(axis=(-2, -1))[..., None]
@@ -207,8 +207,8 @@ def class_counts(confusion: Floats) -> Counts:
 
 def class_accuracy(confusion: Floats) -> Floats:
     """Return the share of clips in their true class, from confusion matrices (…, n_classes, n_classes)."""
-    right: Floats = np.trace(confusion, axis1=-2, axis2=-1)
-    return right / confusion.sum(axis=(-2, -1))
+    right = np.trace(confusion, axis1=-2, axis2=-1)
+    return divide(np.asarray(right), np.asarray(confusion.sum(axis=(-2, -1))))
 
 
 @dataclass(frozen=True, eq=False)

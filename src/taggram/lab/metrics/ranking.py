@@ -28,7 +28,7 @@ class Curve(NamedTuple):
 
 
 def roc_auc(y_true: Bools, y_score: Floats) -> TagMetric:
-    """Return the area under every tag's ROC curve: the chance that a clip with the tag outranks one without."""
+    """Return the area under each tag's ROC curve: the chance that a clip with the tag outranks another."""
     y_true, y_score = check_scores(y_true, y_score)
     return TagMetric(_each_tag(roc_auc_score, y_true, y_score))
 
