@@ -11,6 +11,7 @@ Conventions: a track id is unique in its dataset and never depends on where the 
 times are seconds.
 """
 
+import csv
 import hashlib
 import json
 import warnings
@@ -94,11 +95,14 @@ class ExpectedFile:
         Relative to the root, with `/`.
     algorithm, checksum
         The published checksum, hexadecimal; None where the authors publish none.
+    is_archive
+        The file is what the dataset came in: it need not be there, and is checked if it is.
     """
 
     path: str
     algorithm: Algorithm = "sha256"
     checksum: str | None = None
+    is_archive: bool = False
 
 
 @dataclass(frozen=True)
@@ -223,7 +227,7 @@ class Dataset(ABC):
             warnings.warn(f"{self.name}: {self.leaks_artists}", ArtistLeakageWarning, stacklevel=2)
         try:
             return self._read(root)
-        except (KeyError, IndexError, ValueError, OSError) as error:
+        except (KeyError, IndexError, ValueError, OSError, csv.Error) as error:
             raise DatasetError(
                 f"{root}: a file of {self.name} is not in its published layout "
                 f"({type(error).__name__}: {error}); get it again from {self.source}"
@@ -264,7 +268,7 @@ class Dataset(ABC):
         except DatasetError as error:
             return Validation(damaged={".": str(error)})
         sound = _find_bad_sound(root, watch(list(annotations)), check_sound)
-        counts = {split: len(annotations.tracks[split]) for split in self.splits}
+        counts: dict[str, int] = {split: len(annotations.tracks[split]) for split in self.splits}
         return Validation(
             missing=tuple(sorted(name for name, cause in sound.items() if cause is None)),
             damaged={name: cause for name, cause in sorted(sound.items()) if cause is not None},
@@ -276,7 +280,7 @@ class Dataset(ABC):
     def _missing_files(self, root: Path) -> list[str]:
         if not root.is_dir():
             raise DatasetError(f"{root}: no such folder; give the folder of your copy of {self.name}")
-        return [file.path for file in self.files if not (root / file.path).is_file()]
+        return [file.path for file in self.files if not (file.is_archive or (root / file.path).is_file())]
 
     def _differences(self, counts: Mapping[str, int], n_tags: int) -> Iterator[str]:
         for split, published in self.n_tracks.items():
