@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taggram.inference.front_end import power_spectrogram
-from taggram.lab.features.power_spectrogram import PowerSpectrogramLayer
+from taggram.lab.features._power_spectrogram import PowerSpectrogramLayer
 from taggram.modelfile.specification import PowerSpectrogram
 
 SPEC = PowerSpectrogram(n_fft=512, hop_length=256)

@@ -1,7 +1,7 @@
 """What is computed beside the graph: the power spectrogram, by a fast FFT in numpy.
 
 Measured faster than any form inside the graph (docs/model_file.md). The same numbers come from
-`taggram.lab.features.power_spectrogram` and from the self-contained export, to 1e-4 of the scores.
+`taggram.lab.features._power_spectrogram` and from the self-contained export, to 1e-4 of the scores.
 
 Conventions: waveform float32 (batch, n_samples); result float32 (batch, n_frames, n_fft // 2 + 1).
 """

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from taggram.lab.features.harmonic_filters import HarmonicFilters
-from taggram.lab.features.power_spectrogram import PowerSpectrogramLayer
+from taggram.lab.features._harmonic_filters import HarmonicFilters
+from taggram.lab.features._power_spectrogram import PowerSpectrogramLayer
 from taggram.modelfile.specification import PowerSpectrogram
 
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taggram.lab.features.mel_filters import MelFilters, compute_mel_filters, hz_to_mel, mel_to_hz
+from taggram.lab.features._mel_filters import MelFilters, compute_mel_filters, hz_to_mel, mel_to_hz
 
 Scale = Literal["htk", "slaney"]
 

@@ -13,7 +13,7 @@ from taggram.lab.evaluation.peer_reference import (
     eager_scores,
     list_references,
 )
-from taggram.lab.features.harmonic_filters import HarmonicFilters
+from taggram.lab.features._harmonic_filters import HarmonicFilters
 from taggram.lab.models import power_to_db
 from taggram.lab.models._pons import PonsLogMel
 from taggram.lab.models.fcn import FCN

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from taggram.errors import ShapeError
-from taggram.lab.features.power_spectrogram import PowerSpectrogramLayer
+from taggram.lab.features._power_spectrogram import PowerSpectrogramLayer
 from taggram.modelfile.specification import PowerSpectrogram, Waveform
 
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from taggram.lab.features.mel_filters import MelFilters, compute_mel_filters
+from taggram.lab.features._mel_filters import MelFilters, compute_mel_filters
 from taggram.lab.models._base import power_to_db
 from taggram.modelfile.specification import PowerSpectrogram
 

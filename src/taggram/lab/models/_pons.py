@@ -7,7 +7,7 @@ training data was, then log10(1 + 10000·mel). The layout is TensorFlow's: (batc
 import torch
 from torch import Tensor, nn
 
-from taggram.lab.features.mel_filters import MelFilters, compute_mel_filters
+from taggram.lab.features._mel_filters import MelFilters, compute_mel_filters
 from taggram.modelfile.specification import PowerSpectrogram
 
 PONS_POWER_SPECTROGRAM = PowerSpectrogram(n_fft=512, hop_length=256)

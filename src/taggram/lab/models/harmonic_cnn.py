@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from taggram.lab.features.harmonic_filters import HarmonicFilters
+from taggram.lab.features._harmonic_filters import HarmonicFilters
 from taggram.lab.models._base import Architecture, TaggingModel, power_to_db
 from taggram.lab.models._layers import SOTA_POWER_SPECTROGRAM, ConvBlock2d, DenseBlock, Pool
 from taggram.lab.models._peer_names import SOTA_DENSE_BLOCK, convert_sota_state

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from taggram.lab.features.mel_filters import compute_mel_filters
+from taggram.lab.features._mel_filters import compute_mel_filters
 from taggram.lab.models._base import Architecture, TaggingModel
 from taggram.lab.models._layers import DecibelMel, Pool
 from taggram.lab.models._peer_names import rename_prefixes

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from taggram.lab.features.mel_filters import MelFilters, compute_mel_filters
+from taggram.lab.features._mel_filters import MelFilters, compute_mel_filters
 from taggram.lab.models._base import Architecture, TaggingModel
 from taggram.modelfile.specification import PowerSpectrogram
 
