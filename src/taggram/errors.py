@@ -8,6 +8,7 @@
     ├── DownloadError         published weights could not be fetched
     ├── DatasetError          a copy of a dataset is incomplete, or not what was asked for
     ├── EvaluationError       an evaluation or comparison would not mean what it seems to
+    ├── RecipeError           a training recipe, or a run to be resumed, does not fit
     ├── UnknownNameError      a name that no registry knows
     └── MissingExtraError     an optional part of Taggram is not installed
 
@@ -63,6 +64,10 @@ class DatasetError(TaggramError):
 
 class EvaluationError(TaggramError):
     """An evaluation or comparison would not mean what it seems to, or its file cannot be read."""
+
+
+class RecipeError(TaggramError):
+    """A training recipe is not valid, or does not fit the run that it is to continue."""
 
 
 class UnknownNameError(TaggramError, LookupError):
