@@ -17,6 +17,7 @@ from taggram.lab.features._mel_filters import MelFilters, compute_mel_filters
 from taggram.lab.models._base import Architecture, TaggingModel
 from taggram.modelfile.specification import PowerSpectrogram
 
+HOP_LENGTH = 256
 N_MELS = 96
 LOG_OFFSET = 1e-5
 
@@ -49,9 +50,10 @@ class LeanCNN(TaggingModel):
     architecture = Architecture(
         name="lean_cnn",
         title="Lean CNN",
-        paper="Taggram's own; trained as in Hinton et al., Distilling the knowledge in a neural network, 2015",
+        paper="Taggram's own; trained after Hinton et al., Distilling the knowledge in a neural network, "
+        "2015",
         chunk_length=48_000,
-        front_end=PowerSpectrogram(n_fft=512, hop_length=256),
+        front_end=PowerSpectrogram(n_fft=512, hop_length=HOP_LENGTH),
     )
     band_mean: Tensor
     band_std: Tensor

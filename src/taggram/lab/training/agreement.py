@@ -52,7 +52,7 @@ def _correlate(first: Scores, second: Scores) -> NDArray[np.float64]:
     second = second - second.mean(axis=0, dtype=np.float64)
     spread = np.sqrt((first**2).sum(axis=0) * (second**2).sum(axis=0))
     product = (first * second).sum(axis=0)
-    return np.divide(product, spread, out=np.full(len(product), np.nan), where=spread > 0)
+    return np.asarray(np.divide(product, spread, out=np.full(len(product), np.nan), where=spread > 0))
 
 
 def bootstrap_interval(

@@ -86,4 +86,4 @@ class WaveformCache:
         if not path.exists():
             samples = np.round(self.decode(clip.path) * 32767).clip(-32768, 32767)
             save_arrays(path, {"samples": samples.astype(np.int16)})
-        return load_arrays(path)["samples"].astype(np.float32) / 32767
+        return np.asarray(load_arrays(path)["samples"], np.float32) / np.float32(32767)

@@ -14,7 +14,7 @@ on the way, `test` is judged once at the end.
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from taggram.audio.decode import decode
 from taggram.inference.session import Session, usable_cores
-from taggram.lab.models.lean_cnn import LeanCNN
+from taggram.lab.models.lean_cnn import HOP_LENGTH, LeanCNN
 from taggram.lab.training.agreement import spearman_per_tag
 from taggram.lab.training.corpus import SAMPLE_RATE, Clip, WaveformCache, read_corpus
 from taggram.lab.training.distillation import DistillationSettings, Lesson, distil
@@ -43,7 +43,7 @@ from taggram.lab.weights.published import PublishedCheckpoint
 
 Waveform = NDArray[np.float32]
 
-FRAMES_PER_CHUNK = GRID_LENGTH / LeanCNN.architecture.front_end.hop_length
+FRAMES_PER_CHUNK = GRID_LENGTH / HOP_LENGTH
 NON_MUSIC_DURATION = 12.0
 """Seconds of one sound that is no music."""
 NON_MUSIC_QUANTILE = 0.02
@@ -79,7 +79,7 @@ class Plan:
     cache: Path
     n_variations: int = 3
     n_non_music: int = 120
-    distillation: DistillationSettings = DistillationSettings()
+    distillation: DistillationSettings = field(default_factory=DistillationSettings)
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class DefaultModelTraining:
         self.plan = plan
         self.clips = read_corpus(plan.music)
         self.ensemble: Ensemble = published_ensemble(teachers)
-        self._checkpoints = teachers
+        self.teachers = tuple(teachers)
         self._waveforms = WaveformCache(plan.cache / "waveforms", _decode)
 
     def hear(self) -> None:
@@ -109,10 +109,10 @@ class DefaultModelTraining:
         jobs = [job for job in self._jobs() if not job[0].exists()]
         if not jobs:
             return
-        weights = find_weights(self.plan.weights, self._checkpoints)
+        weights = find_weights(self.plan.weights, self.teachers)
         teachers = [
             Teacher(checkpoint, weights[checkpoint.name], self.plan.cache / "teachers")
-            for checkpoint in self._checkpoints
+            for checkpoint in self.teachers
         ]
 
         def work(job: tuple[Path, Callable[[], Waveform]]) -> None:
@@ -187,7 +187,7 @@ class DefaultModelTraining:
             checkpoint.name: np.stack(
                 [np.asarray(s[f"{checkpoint.name}.embedding"], np.float32).mean(axis=0) for s in said]
             )
-            for checkpoint in self._checkpoints
+            for checkpoint in self.teachers
         }
 
     def waveform(self, clip: Clip) -> Waveform:
@@ -257,9 +257,7 @@ def log_mel(waveform: Waveform) -> NDArray[np.float16]:
     """Return the student's log-mel of a whole clip, shape (n_frames, n_mels)."""
     # Half precision has steps of 0.008 at most in its range of −12 to 10: far below what is audible.
     model = _listener()
-    return np.asarray(
-        model.log_mel(model.front_end(torch.from_numpy(waveform)[None]))[0].numpy(), np.float16
-    )
+    return np.asarray(model.log_mel(model.front_end(torch.from_numpy(waveform)[None]))[0].numpy(), np.float16)
 
 
 _LISTENER: list[LeanCNN] = []
@@ -278,7 +276,7 @@ def score_chunks(model: LeanCNN, waveform: Waveform) -> NDArray[np.float32]:
     return np.asarray(scores, np.float32)
 
 
-def run_file(session: Session, waveform: Waveform) -> tuple[Array, Array]:
+def run_file(session: Session, waveform: Waveform) -> tuple[Waveform, Waveform]:
     """Return scores and embeddings of a clip's chunks from a model file."""
     return session.run(np.ascontiguousarray(grid_chunks(waveform)))
 

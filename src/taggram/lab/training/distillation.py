@@ -1,11 +1,13 @@
 """Teach a small network to say what an ensemble of larger ones says, chunk by chunk.
 
-Hinton et al., "Distilling the knowledge in a neural network", 2015, with three changes:
+Hinton et al., "Distilling the knowledge in a neural network", 2015, with four changes:
 
 - Targets are compared as logits that are standardised per tag over the training set. Most tags have
   tiny scores, and every tag is to be ranked well, so every tag gets the same weight.
 - Every step takes several crops of each clip; besides each crop's own score their mean must be right,
   because a clip's score is the mean over its chunks.
+- The differences between the crops of a clip count on their own, in units of their usual size, which is
+  small against the differences between clips: a tag is to be found in time, too.
 - A linear map of the embedding also predicts the teachers' embeddings, which hold more than their tags.
 
 Every step draws its batch from a generator seeded by (seed, step): a run that was interrupted continues
@@ -27,7 +29,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from taggram.lab.models.lean_cnn import LeanCNN
 
@@ -71,8 +72,11 @@ class DistillationSettings:
         Of AdamW; the rate rises over `warm_up` of the steps and falls as a cosine to zero.
     averaging
         Decay per step of the running mean of the weights, which is what is kept.
-    bag_weight, embedding_weight
-        Weights of the clip's mean and of the teachers' embeddings, beside 1 for the chunks.
+    bag_weight, movement_weight, embedding_weight
+        Weights of the clip's mean, of the differences within a clip, and of the teachers' embeddings,
+        beside 1 for the chunks.
+    crop_jitter
+        Largest distance of a crop from a point of the target grid, in chunks.
     mixing
         Share of the batches in which pairs of crops are blended, sound and targets.
     max_band_mask, max_frame_mask
@@ -93,8 +97,10 @@ class DistillationSettings:
     warm_up: float = 0.05
     averaging: float = 0.998
     bag_weight: float = 1.0
+    movement_weight: float = 0.3
     embedding_weight: float = 0.3
-    mixing: float = 0.5
+    crop_jitter: float = 0.2
+    mixing: float = 0.3
     max_band_mask: int = 8
     max_frame_mask: int = 16
     gain_db: float = 3.0
@@ -113,7 +119,10 @@ class Batch:
 
 
 def draw_batch(
-    lessons: Sequence[Lesson], frames_per_chunk: float, settings: DistillationSettings, rng: np.random.Generator
+    lessons: Sequence[Lesson],
+    frames_per_chunk: float,
+    settings: DistillationSettings,
+    rng: np.random.Generator,
 ) -> Batch:
     """Draw random crops of random clips, with their targets, and disturb them a little.
 
@@ -129,9 +138,7 @@ def draw_batch(
     crop_length = int(frames_per_chunk) + 1
     log_mel, targets, embeddings, known = [], [], [], []
     for lesson in (lessons[i] for i in chosen):
-        n_chunks = len(lesson.targets)
-        last_start = min(int((n_chunks - 1) * frames_per_chunk), len(lesson.log_mel) - crop_length)
-        for start in rng.integers(last_start + 1, size=settings.crops_per_clip):
+        for start in _crop_starts(lesson, frames_per_chunk, settings, rng):
             log_mel.append(lesson.log_mel[start : start + crop_length])
             targets.append(_at(lesson.targets, start / frames_per_chunk))
             embedding = lesson.teacher_embedding
@@ -152,12 +159,22 @@ def draw_batch(
     return _hide(batch, settings, rng)
 
 
+def _crop_starts(
+    lesson: Lesson, frames_per_chunk: float, settings: DistillationSettings, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    n_chunks, n_crops = len(lesson.targets), settings.crops_per_clip
+    chunks = rng.choice(n_chunks, n_crops, replace=n_chunks < n_crops)
+    positions = chunks + rng.uniform(-settings.crop_jitter, settings.crop_jitter, n_crops)
+    last = min((n_chunks - 1) * frames_per_chunk, len(lesson.log_mel) - int(frames_per_chunk) - 1)
+    return np.clip(positions * frames_per_chunk, 0, last).astype(np.intp)
+
+
 def _at(values: NDArray[np.floating], position: float) -> NDArray[np.floating]:
     """Interpolate rows linearly at a position in units of rows."""
     row = int(position)
     share = position - row
     following = values[min(row + 1, len(values) - 1)]
-    return values[row] * (1 - share) + following * share
+    return np.asarray(values[row] * (1 - share) + following * share)
 
 
 def _mix(batch: Batch, settings: DistillationSettings, rng: np.random.Generator) -> Batch:
@@ -197,7 +214,7 @@ def _runs(rng: np.random.Generator, n_rows: int, length: int, longest: int) -> N
 
 
 class DistillationLoss(nn.Module):
-    """The three parts of the loss; holds the constants per tag and the map to the teachers' embeddings.
+    """The four parts of the loss; holds the constants per tag and the map to the teachers' embeddings.
 
     Parameters
     ----------
@@ -209,31 +226,44 @@ class DistillationLoss(nn.Module):
 
     centre: Tensor
     spread: Tensor
+    movement: Tensor
 
-    def __init__(
-        self, lessons: Sequence[Lesson], embedding_dim: int, settings: DistillationSettings
-    ) -> None:
+    def __init__(self, lessons: Sequence[Lesson], embedding_dim: int, settings: DistillationSettings) -> None:
         super().__init__()
         taught = [lesson for lesson in lessons if lesson.teacher_embedding is not None] or list(lessons)
-        logits = _logit(torch.from_numpy(np.concatenate([lesson.targets for lesson in taught])))
-        self.register_buffer("centre", logits.mean(dim=0))
-        self.register_buffer("spread", logits.std(dim=0).clamp(min=0.05))
+        logits = [_logit(torch.from_numpy(lesson.targets)) for lesson in taught]
+        together = torch.cat(logits)
+        within = torch.cat([clip - clip.mean(dim=0) for clip in logits])
+        self.register_buffer("centre", together.mean(dim=0))
+        self.register_buffer("spread", together.std(dim=0).clamp(min=0.05))
+        self.register_buffer("movement", within.std(dim=0).clamp(min=0.02))
         teacher = taught[0].teacher_embedding
         self.to_teacher = nn.Linear(embedding_dim, teacher.shape[1] if teacher is not None else 1)
         self.settings = settings
 
     def forward(self, embedding: Tensor, logits: Tensor, batch: Batch) -> Tensor:
         """Return the loss of one batch."""
-        chunks = functional.mse_loss(logits / self.spread, _logit(batch.targets) / self.spread)
-        bag_logits = _logit(self._mean_of_clip(logits.sigmoid()))
-        bag_targets = _logit(self._mean_of_clip(batch.targets))
-        bags = functional.mse_loss(bag_logits / self.spread, bag_targets / self.spread)
+        error = logits - _logit(batch.targets)
+        chunks = (error / self.spread).square().mean()
+        bags = _logit(self._mean_of_clip(logits.sigmoid())) - _logit(self._mean_of_clip(batch.targets))
+        bag = (bags / self.spread).square().mean()
+        by_clip = self._by_clip(error)
+        movement = ((by_clip - by_clip.mean(dim=1, keepdim=True)) / self.movement).square().mean()
         difference = (self.to_teacher(embedding) - batch.teacher_embedding).square().mean(dim=1)
         teacher = (difference * batch.has_embedding).mean()
-        return chunks + self.settings.bag_weight * bags + self.settings.embedding_weight * teacher
+        total: Tensor = (
+            chunks
+            + self.settings.bag_weight * bag
+            + self.settings.movement_weight * movement
+            + self.settings.embedding_weight * teacher
+        )
+        return total
+
+    def _by_clip(self, rows: Tensor) -> Tensor:
+        return rows.reshape(-1, self.settings.crops_per_clip, *rows.shape[1:])
 
     def _mean_of_clip(self, scores: Tensor) -> Tensor:
-        return scores.unflatten(0, (-1, self.settings.crops_per_clip)).mean(dim=1)
+        return self._by_clip(scores).mean(dim=1)
 
 
 def _logit(scores: Tensor) -> Tensor:
@@ -282,12 +312,11 @@ def distil(
 class _Run:
     """The state of a training run."""
 
-    def __init__(
-        self, student: LeanCNN, lessons: Sequence[Lesson], settings: DistillationSettings
-    ) -> None:
+    def __init__(self, student: LeanCNN, lessons: Sequence[Lesson], settings: DistillationSettings) -> None:
         self.settings = settings
         self.step = 0
-        self.student = student.train().to(memory_format=torch.channels_last)
+        self.student = student.train()
+        student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         _fit_constants(student, lessons)
         self.loss = DistillationLoss(lessons, student.head.in_features, settings)
         with torch.no_grad():
@@ -338,7 +367,7 @@ class _Run:
     def load_state_dict(self, state: dict[str, object]) -> None:
         self.step = state["step"]  # type: ignore[assignment]
         for name, part in self._parts.items():
-            part.load_state_dict(state[name])  # type: ignore[arg-type]
+            part.load_state_dict(state[name])
 
 
 def _fit_constants(student: LeanCNN, lessons: Sequence[Lesson]) -> None:

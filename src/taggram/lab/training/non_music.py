@@ -27,7 +27,7 @@ def draw_non_music(rng: np.random.Generator, duration: float) -> Waveform:
     sound = maker(rng, n_samples)
     peak_db = rng.uniform(-100, -60) if rng.uniform() < 0.125 else rng.uniform(-50, 0)
     sound = sound * (10 ** (peak_db / 20) / max(np.abs(sound).max(), 1e-9))
-    return sound.astype(np.float32)
+    return np.asarray(sound, np.float32)
 
 
 def _noise(rng: np.random.Generator, n_samples: int) -> NDArray[np.float64]:
@@ -72,7 +72,7 @@ def _clicks(rng: np.random.Generator, n_samples: int) -> NDArray[np.float64]:
     places = rng.integers(n_samples, size=max(1, int(rng.poisson(n_samples / SAMPLE_RATE))))
     impulses[places] = rng.uniform(0.2, 1, len(places))
     decay = np.exp(-np.arange(SAMPLE_RATE // 10) / (SAMPLE_RATE * rng.uniform(0.0005, 0.03)))
-    return np.convolve(impulses, decay * rng.standard_normal(len(decay)))[:n_samples]
+    return np.asarray(np.convolve(impulses, decay * rng.standard_normal(len(decay)))[:n_samples])
 
 
 def _sine(frequency: float, n_samples: int) -> NDArray[np.float64]:

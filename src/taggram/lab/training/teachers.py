@@ -17,13 +17,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from taggram.inference.front_end import power_spectrogram
 from taggram.inference.session import Session
 from taggram.lab.export import export_model
 from taggram.lab.training.shards import Array
 from taggram.lab.weights.published import CHECKPOINTS, PublishedCheckpoint, load_published
 from taggram.modelfile.reader import load_model_file
-from taggram.modelfile.specification import PowerSpectrogram, Specification
+from taggram.modelfile.specification import Specification
 from taggram.tags.vocabularies import VOCABULARIES, describe, merge_vocabularies, merged_name
 
 Scores = NDArray[np.float32]

@@ -95,7 +95,7 @@ def _equalise(waveform: Waveform, gains_db: NDArray[np.float64]) -> Waveform:
     frequencies = np.linspace(0, SAMPLE_RATE / 2, len(spectrum))
     points = np.geomspace(50, SAMPLE_RATE / 2, len(gains_db))
     curve_db = np.interp(np.log(np.maximum(frequencies, 1)), np.log(points), gains_db)
-    return np.fft.irfft(spectrum * 10 ** (curve_db / 20), len(waveform)).astype(np.float32)
+    return np.asarray(np.fft.irfft(spectrum * 10 ** (curve_db / 20), len(waveform)), np.float32)
 
 
 def _rms(waveform: Waveform) -> float:

@@ -1,0 +1,87 @@
+r"""Train the model that ships, judge it, and write model file and model card.
+
+    python scripts/train_default_model.py --shared ../shared --cache DIR \\
+        --output src/taggram/models/default.onnx
+
+Everything computed on the way is kept in the cache folder; a run that was interrupted continues.
+"""
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+from taggram.inference.session import Session, usable_cores
+from taggram.lab.export import export_model
+from taggram.lab.models.lean_cnn import LeanCNN
+from taggram.lab.training.default_model import DefaultModelTraining, Plan
+from taggram.lab.training.distillation import DistillationSettings
+from taggram.lab.training.judgement import judge_agreement, judge_embedding
+from taggram.lab.training.model_card import Results, default_specification, write_card
+from taggram.modelfile.reader import load_model_file
+
+_log = logging.getLogger("train_default_model")
+
+
+def main() -> None:
+    arguments = _arguments()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    torch.set_num_threads(arguments.threads)
+    plan = Plan(
+        music=arguments.shared / "music",
+        weights=arguments.shared / "peers" / "weights",
+        cache=arguments.cache,
+    )
+    if arguments.steps:
+        plan = replace(plan, distillation=DistillationSettings(n_steps=arguments.steps))
+    training = DefaultModelTraining(plan)
+    training.hear()
+    model, hours = _timed(arguments.cache / "training_hours.json", training.train)
+
+    export_model(model, default_specification(training, model, None), arguments.output)
+    session = Session(load_model_file(arguments.output))
+    _log.info("judging")
+    results = Results(
+        validation=judge_agreement(training, session, "validation"),
+        test=judge_agreement(training, session, "test"),
+        embedding=judge_embedding(training, session),
+        training_hours=hours,
+    )
+    specification = default_specification(training, model, results.test)
+    export_model(model, specification, arguments.output)
+    card = write_card(training, model, specification, results, arguments.output.stat().st_size)
+    arguments.output.with_suffix(".md").write_text(card, encoding="utf-8")
+    print(json.dumps([asdict(figure) for figure in results.test.figures], indent=1))
+
+
+def _timed(record: Path, train: Callable[[], LeanCNN]) -> tuple[LeanCNN, float]:
+    """Train, and return the processor hours of this run and of the runs that it continues."""
+    before = json.loads(record.read_text()) if record.exists() else 0.0
+    start = time.process_time()
+    try:
+        model = train()
+    finally:
+        hours = before + (time.process_time() - start) / 3600
+        record.write_text(json.dumps(hours))
+    return model, hours
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--shared", type=Path, required=True, help="folder with music/ and peers/weights/")
+    parser.add_argument("--cache", type=Path, required=True, help="folder for everything computed on the way")
+    parser.add_argument("--output", type=Path, required=True, help="model file; the card goes beside it")
+    parser.add_argument("--steps", type=int, help="steps of training, for a trial")
+    parser.add_argument("--threads", type=int, default=usable_cores(), help="of the training")
+    arguments = parser.parse_args()
+    arguments.cache.mkdir(parents=True, exist_ok=True)
+    return arguments
+
+
+if __name__ == "__main__":
+    main()
