@@ -1,0 +1,189 @@
+"""A recipe: what to train, on what, and how; a YAML file holds only the differences from the defaults.
+
+    dataset: magnatagatune:top50
+    model: short_chunk_cnn
+    schedule: {name: published, epochs: 100}
+
+An unknown key is an error that names the nearest known one. The resolved recipe – every default
+written out – is stored with the run.
+"""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from taggram.errors import RecipeError
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Published(_Strict):
+    """The schedule of Won et al., 2020: Adam, then Nesterov SGD at falling rates.
+
+    The published 80, 20, 20 and 80 epochs are scaled to `epochs`; at each switch the weights of the
+    best epoch so far are loaded.
+    """
+
+    name: Literal["published"] = "published"
+    epochs: int = Field(default=200, ge=4)
+    learning_rate: float = Field(default=1e-4, gt=0)
+    weight_decay: float = Field(default=1e-4, ge=0)
+
+
+class Tutorial(_Strict):
+    """The schedule of the ISMIR 2024 tutorial: Adam at a constant rate, with early stopping."""
+
+    name: Literal["tutorial"] = "tutorial"
+    epochs: int = Field(default=500, ge=1)
+    learning_rate: float = Field(default=1e-2, gt=0)
+    patience: int = Field(default=10, ge=1)
+
+
+class Cosine(_Strict):
+    """AdamW whose rate rises over the first epochs and falls as a cosine (Loshchilov, Hutter, 2017)."""
+
+    name: Literal["cosine"] = "cosine"
+    epochs: int = Field(default=60, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
+    warm_up: float = Field(default=0.05, ge=0, lt=1)
+
+
+Schedule = Annotated[Published | Tutorial | Cosine, Field(discriminator="name")]
+
+
+class Augmentation(_Strict):
+    """One deformation, drawn afresh for each chunk with some probability."""
+
+    name: str
+    probability: float = Field(default=0.5, gt=0, le=1)
+
+
+class Recipe(_Strict):
+    """Everything that decides the result of a training run, besides the data itself.
+
+    Attributes
+    ----------
+    dataset
+        Name of a dataset or of one of its variants.
+    model, model_options
+        Architecture, and the arguments of its constructor that differ from its defaults.
+    initial_weights
+        Published checkpoint to start from; None is a fresh start.
+    freeze
+        Train only a new last layer; needs `initial_weights`.
+    unit
+        "chunk": a random chunk of a clip answers for the clip. "song": the mean of the scores of
+        `chunks_per_clip` chunks does.
+    chunks_per_clip
+        Random chunks of one clip in one epoch.
+    batch_size
+        Clips in one step ("song") or chunks ("chunk").
+    schedule
+        Optimiser, learning rate and number of epochs.
+    balance
+        "none"; "loss": tags (or classes) weigh in the loss against their frequency; "sampling": clips
+        with rare tags are drawn more often.
+    augmentations
+        Deformations that training chunks go through, in order.
+    mixing
+        Share of chunks that are mixed with another one, labels with them (Zhang et al., mixup, 2018).
+    precision
+        "bfloat16" computes the network in mixed precision.
+    seed
+        Of weights, order, chunks, augmentations and dropout.
+    """
+
+    dataset: str
+    model: str
+    model_options: dict[str, Any] = {}
+    initial_weights: str | None = None
+    freeze: bool = False
+    unit: Literal["chunk", "song"] = "chunk"
+    chunks_per_clip: int = Field(default=1, ge=1)
+    batch_size: int = Field(default=16, ge=2)
+    schedule: Schedule = Cosine()
+    balance: Literal["none", "loss", "sampling"] = "none"
+    augmentations: tuple[Augmentation, ...] = ()
+    mixing: float = Field(default=0.0, ge=0, le=1)
+    precision: Literal["float32", "bfloat16"] = "float32"
+    seed: int = 0
+
+    @classmethod
+    def load(cls, path: Path, changes: Iterable[str] = ()) -> Self:
+        """Read a recipe file, with changes from the command line such as `schedule.epochs=5`.
+
+        Raises
+        ------
+        RecipeError
+            If the file cannot be read or is no valid recipe.
+        """
+        import yaml
+
+        try:
+            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise RecipeError(f"{path}: the recipe cannot be read: {error}") from error
+        if not isinstance(document, dict):
+            raise RecipeError(f"{path}: a recipe is a list of `key: value`, found {type(document).__name__}")
+        for change in changes:
+            _apply(document, change)
+        return cls.parse(document, source=str(path))
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any], *, source: str) -> Self:
+        """Validate a recipe; `source` is named in errors."""
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            raise RecipeError(f"{source}: {_explain(error)}") from error
+
+    def to_yaml(self) -> str:
+        """Return the recipe with every default written out."""
+        import yaml
+
+        text: str = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+        return text
+
+
+def _apply(document: dict[str, Any], change: str) -> None:
+    """Set one dotted key of a document: `schedule.epochs=5`."""
+    import yaml
+
+    key, found, value = change.partition("=")
+    if not found or not key:
+        raise RecipeError(f"a change has the form key=value, such as schedule.epochs=5, got {change!r}")
+    *path, last = key.split(".")
+    for part in path:
+        document = document.setdefault(part, {})
+        if not isinstance(document, dict):
+            raise RecipeError(f"{change}: {part!r} holds a value, not further keys")
+    document[last] = yaml.safe_load(value)
+
+
+def _explain(error: ValidationError) -> str:
+    """Say what is wrong first in a recipe, and for an unknown key which one may have been meant."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        return f"{where}: {first['msg']}, got {first['input']!r}"
+    known = _keys_beside(first["loc"])
+    nearest = get_close_matches(str(first["loc"][-1]), known, n=1)
+    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+    return f"unknown key {where!r}: {hint}known are {', '.join(known)}"
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that could stand where an unknown one was found."""
+    if location[0] == "augmentations":
+        return list(Augmentation.model_fields)
+    if location[0] != "schedule":
+        return list(Recipe.model_fields)
+    union, _ = get_args(Schedule)
+    schedules = {model.model_fields["name"].default: model for model in get_args(union)}
+    return list(schedules[location[1]].model_fields)
