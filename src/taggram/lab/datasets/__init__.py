@@ -19,14 +19,23 @@ from taggram.lab.datasets._base import (
     Validation,
     label_matrix,
 )
+from taggram.lab.datasets._cache import AudioCache, BadTrack, CachedTrack, CacheIndex
 from taggram.lab.datasets._catalogue import DATASETS, Family, list_datasets, load_dataset
+from taggram.lab.datasets._merging import MERGES, merge_tags
+from taggram.lab.datasets._prepare import Estimate, estimate, prepare
 
 __all__ = [
     "DATASETS",
+    "MERGES",
     "SPLITS",
     "Annotations",
     "ArtistLeakageWarning",
+    "AudioCache",
+    "BadTrack",
+    "CacheIndex",
+    "CachedTrack",
     "Dataset",
+    "Estimate",
     "ExpectedFile",
     "Family",
     "Segment",
@@ -34,7 +43,10 @@ __all__ = [
     "Task",
     "Track",
     "Validation",
+    "estimate",
     "label_matrix",
     "list_datasets",
     "load_dataset",
+    "merge_tags",
+    "prepare",
 ]

@@ -54,7 +54,7 @@ def _split_of(number: int) -> Split:
 DATASET = Family(
     (
         Pop909(
-            name="pop909:chords",
+            name="pop909",
             title="POP909",
             description="Chinese pop songs as MIDI (render them first) with their chords; split by number of "
             "the song (our rule).",

@@ -61,7 +61,7 @@ def _split_of(piece: int) -> Split:
 DATASET = Family(
     (
         RwcPopular(
-            name="rwc_popular:chords",
+            name="rwc_popular",
             title="RWC Popular",
             description="100 pop songs in Japanese and American style with their chords; split by number of "
             "the piece (our rule).",
