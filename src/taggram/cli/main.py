@@ -36,6 +36,7 @@ def _options(
 
 for _name in ("tag", "taggram"):
     app.command(_name)(import_module(f"taggram.cli.{_name}").run)
+app.add_typer(import_module("taggram.cli.datasets").app, name="datasets")
 app.add_typer(import_module("taggram.cli.models").app, name="models")
 
 

@@ -290,7 +290,7 @@ def _in_room(mix: NDArray[np.float64], artist: Artist, rng: np.random.Generator)
     response = rng.standard_normal(length) * np.exp(-np.arange(length) / (artist.reverberation * SAMPLE_RATE))
     response *= 0.3 / np.sqrt(np.square(response).sum())
     response[0] = 1.0
-    n_fft = len(mix) + length
+    n_fft = 1 << (len(mix) + length - 1).bit_length()
     return np.fft.irfft(np.fft.rfft(toned, n_fft) * np.fft.rfft(response, n_fft), n_fft)[: len(mix)]
 
 
