@@ -28,7 +28,7 @@ from taggram.lab.training.agreement import spearman_per_tag
 from taggram.lab.training.corpus import SAMPLE_RATE, Clip, WaveformCache, read_corpus
 from taggram.lab.training.distillation import DistillationSettings, Lesson, distil
 from taggram.lab.training.non_music import draw_non_music
-from taggram.lab.training.shards import Array, load_arrays, save_arrays
+from taggram.lab.training.shards import load_arrays, save_arrays
 from taggram.lab.training.teachers import (
     GRID_LENGTH,
     TEACHERS,

@@ -24,6 +24,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -327,7 +328,7 @@ class _Run:
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
         )
-        self._parts = {
+        self._parts: dict[str, Any] = {
             "student": self.student,
             "average": self.average,
             "loss": self.loss,
@@ -361,11 +362,11 @@ class _Run:
             else:
                 mean.copy_(value)
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         return {"step": self.step, **{name: part.state_dict() for name, part in self._parts.items()}}
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
-        self.step = state["step"]  # type: ignore[assignment]
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.step = state["step"]
         for name, part in self._parts.items():
             part.load_state_dict(state[name])
 
@@ -384,7 +385,7 @@ def _schedule(step: int, settings: DistillationSettings) -> float:
     return 0.5 * (1 + math.cos(math.pi * (progress - settings.warm_up) / (1 - settings.warm_up)))
 
 
-def _save(state: dict[str, object], path: Path) -> None:
+def _save(state: dict[str, Any], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
     torch.save(state, temporary)

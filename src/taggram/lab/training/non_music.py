@@ -76,7 +76,7 @@ def _clicks(rng: np.random.Generator, n_samples: int) -> NDArray[np.float64]:
 
 
 def _sine(frequency: float, n_samples: int) -> NDArray[np.float64]:
-    return np.sin(2 * np.pi * frequency / SAMPLE_RATE * np.arange(n_samples))
+    return np.asarray(np.sin(2 * np.pi * frequency / SAMPLE_RATE * np.arange(n_samples)))
 
 
 _MAKERS: tuple[_Maker, ...] = (_noise, _noise, _gusts, _tone, _hum, _sweep, _clicks)

@@ -64,7 +64,7 @@ class Teacher:
         if length <= GRID_LENGTH:
             return self._session.run(grid_chunks(waveform)[:, :length])
         # One at a time: an excerpt of 29 s fills the cache.
-        outputs = [self._session.run(excerpt[None]) for excerpt in _excerpts(waveform, length)]
+        outputs = [self._session.run(excerpt[None]) for excerpt in spread_excerpts(waveform, length)]
         scores, embeddings = zip(*outputs, strict=True)
         return np.concatenate(scores), np.concatenate(embeddings)
 
@@ -75,7 +75,8 @@ def grid_chunks(waveform: Scores) -> Scores:
     return waveform[: n_chunks * GRID_LENGTH].reshape(n_chunks, GRID_LENGTH)
 
 
-def _excerpts(waveform: Scores, length: int) -> list[Scores]:
+def spread_excerpts(waveform: Scores, length: int) -> list[Scores]:
+    """Return excerpts of `length` samples, as many as fit best; one lies in the middle."""
     if len(waveform) < length:
         waveform = np.resize(waveform, length)
     n_excerpts = max(1, round(len(waveform) / length))

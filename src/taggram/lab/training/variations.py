@@ -81,13 +81,14 @@ def apply_variation(
     if variation.noise_db is not None:
         noise = rng.standard_normal(len(sound), dtype=np.float32)
         sound = sound + noise * (level * _factor(variation.noise_db))
-    return np.clip(sound * _factor(variation.gain_db), -1, 1).astype(np.float32)
+    return np.asarray(np.clip(sound * _factor(variation.gain_db), -1, 1), np.float32)
 
 
 def _excerpt(waveform: Waveform, position: float, duration: float) -> Waveform:
     length = min(len(waveform), round(duration * SAMPLE_RATE))
     start = round(position * (len(waveform) - length))
-    return waveform[start : start + length]
+    excerpt: Waveform = waveform[start : start + length]
+    return excerpt
 
 
 def _equalise(waveform: Waveform, gains_db: NDArray[np.float64]) -> Waveform:

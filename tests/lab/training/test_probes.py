@@ -1,0 +1,32 @@
+import numpy as np
+import pytest
+
+from taggram.lab.training.probes import LabelledSet, macro_recall, probe_class, probe_labels
+
+
+def labelled(n_clips: int, seed: int) -> LabelledSet:
+    """Embeddings of which one dimension tells the label, under noise."""
+    rng = np.random.default_rng(seed)
+    embeddings = rng.normal(size=(n_clips, 8))
+    return LabelledSet(embeddings, embeddings[:, :1] + 0.3 * rng.normal(size=(n_clips, 1)) > 0)
+
+
+def test_probe_finds_the_label() -> None:
+    from sklearn.metrics import roc_auc_score
+
+    train, validation, test = (labelled(n, seed) for seed, n in enumerate((120, 60, 60)))
+    assert roc_auc_score(test.labels[:, 0], probe_labels(train, validation, test)[:, 0]) > 0.9
+
+
+def test_probe_finds_the_class() -> None:
+    sets = [
+        LabelledSet(x.embeddings, np.where(x.labels[:, 0], "happy", "sad"))
+        for x in (labelled(n, seed) for seed, n in enumerate((120, 60, 60)))
+    ]
+    said = probe_class(*sets)
+    assert macro_recall(sets[2].labels, said) > 0.8
+
+
+def test_macro_recall_counts_classes_alike() -> None:
+    truth = np.array(["a", "a", "a", "b"])
+    assert macro_recall(truth, np.array(["a", "a", "a", "a"])) == pytest.approx(0.5)

@@ -1,0 +1,77 @@
+"""Altered clips and sounds that are no music."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from taggram.lab.training.corpus import SAMPLE_RATE
+from taggram.lab.training.non_music import draw_non_music
+from taggram.lab.training.variations import Variation, apply_variation, draw_variation
+
+NOTHING = Variation(
+    position=0,
+    duration=30,
+    speed=1,
+    equaliser_db=(0,) * 7,
+    partner=None,
+    partner_gain_db=0,
+    noise_db=None,
+    gain_db=0,
+)
+
+
+def tone(frequency: float, duration: float = 4.0) -> np.ndarray:
+    times = np.arange(round(duration * SAMPLE_RATE)) / SAMPLE_RATE
+    return (0.25 * np.sin(2 * np.pi * frequency * times)).astype(np.float32)
+
+
+def peak_frequency(waveform: np.ndarray) -> float:
+    spectrum = np.abs(np.fft.rfft(waveform * np.hanning(len(waveform))))
+    return float(np.argmax(spectrum) * SAMPLE_RATE / len(waveform))
+
+
+def test_no_change_leaves_the_sound_as_it_is(rng: np.random.Generator) -> None:
+    np.testing.assert_allclose(apply_variation(tone(440), NOTHING, None, rng), tone(440), atol=1e-4)
+
+
+def test_speed_changes_tempo_and_pitch(rng: np.random.Generator) -> None:
+    faster = apply_variation(tone(440), replace(NOTHING, speed=1.25), None, rng)
+    assert len(faster) == pytest.approx(4 * SAMPLE_RATE / 1.25, abs=2)
+    assert peak_frequency(faster) == pytest.approx(550, abs=1)
+
+
+def test_equaliser_and_gain_are_in_decibels(rng: np.random.Generator) -> None:
+    louder = apply_variation(tone(440), replace(NOTHING, equaliser_db=(6.0,) * 7), None, rng)
+    softer = apply_variation(tone(440), replace(NOTHING, gain_db=-6.0), None, rng)
+    assert np.std(louder) / np.std(softer) == pytest.approx(10 ** (12 / 20), rel=1e-3)
+
+
+def test_partner_and_noise_have_the_stated_levels(rng: np.random.Generator) -> None:
+    mixed = apply_variation(tone(440), replace(NOTHING, partner=0, partner_gain_db=-6.0), tone(1000), rng)
+    added = mixed - tone(440)
+    assert peak_frequency(added) == pytest.approx(1000, abs=1)
+    assert np.std(added) / np.std(tone(440)) == pytest.approx(10 ** (-6 / 20), rel=1e-2)
+    noisy = apply_variation(tone(440), replace(NOTHING, noise_db=-20.0), None, rng)
+    assert np.std(noisy - tone(440)) / np.std(tone(440)) == pytest.approx(0.1, rel=0.05)
+
+
+def test_excerpt_lies_where_it_was_drawn(rng: np.random.Generator) -> None:
+    ramp = np.linspace(0, 0.9, 60 * SAMPLE_RATE, dtype=np.float32)
+    end = apply_variation(ramp, replace(NOTHING, position=1.0, equaliser_db=(0,) * 7), None, rng)
+    assert len(end) == 30 * SAMPLE_RATE
+    np.testing.assert_allclose(end, ramp[-30 * SAMPLE_RATE :], atol=1e-3)
+
+
+def test_variations_are_drawn_from_the_generator_alone() -> None:
+    first, again, other = (draw_variation(np.random.default_rng(seed), 10) for seed in (3, 3, 4))
+    assert first == again
+    assert first != other
+
+
+def test_non_music_is_finite_in_range_and_of_the_stated_length() -> None:
+    sounds = [draw_non_music(np.random.default_rng(seed), 3.0) for seed in range(40)]
+    assert all(len(sound) == 3 * SAMPLE_RATE and sound.dtype == np.float32 for sound in sounds)
+    assert all(np.isfinite(sound).all() and np.abs(sound).max() <= 1 for sound in sounds)
+    peaks = [np.abs(sound).max() for sound in sounds]
+    assert min(peaks) < 1e-3 < 0.1 < max(peaks)

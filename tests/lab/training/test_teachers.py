@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import numpy as np
+
+from taggram.lab.training.default_model import find_weights
+from taggram.lab.training.shards import Array
+from taggram.lab.training.teachers import (
+    GRID_LENGTH,
+    TEACHERS,
+    Ensemble,
+    Teacher,
+    hear_clip,
+    published_ensemble,
+    spread_excerpts,
+)
+from taggram.lab.weights.published import find_checkpoint
+
+ENSEMBLE = Ensemble({"short": ("beat", "rock"), "long": ("genre---rock", "beats", "piano")})
+
+
+def test_merged_tag_is_the_mean_of_all_columns_it_stands_for() -> None:
+    said = {
+        "short.scores": np.array([[0.2, 0.4], [0.6, 0.0]], np.float32),
+        "long.scores": np.array([[0.8, 0.4, 0.5]], np.float32),
+    }
+    assert ENSEMBLE.tags == ("beat", "rock", "piano")
+    expected = [[0.3, 0.6, 0.5], [0.5, 0.4, 0.5]]
+    np.testing.assert_allclose(ENSEMBLE.chunk_scores(said), expected, atol=1e-6)
+
+
+def test_two_spellings_in_one_vocabulary_both_count() -> None:
+    ensemble = Ensemble({"one": ("vocal", "voice", "singing", "rock"), "two": ("voice", "pop")})
+    said = {
+        "one.scores": np.array([[0.1, 0.2, 0.3, 0.9]], np.float32),
+        "two.scores": np.array([[0.6, 0.7]], np.float32),
+    }
+    np.testing.assert_allclose(ensemble.chunk_scores(said), [[0.3, 0.9, 0.7]], atol=1e-6)
+
+
+def test_only_teachers_of_single_chunks_give_embeddings() -> None:
+    said: dict[str, Array] = {
+        "short.scores": np.zeros((2, 2), np.float32),
+        "long.scores": np.zeros((1, 3), np.float32),
+        "short.embedding": np.array([[1, 2], [3, 4]], np.float16),
+        "long.embedding": np.array([[9]], np.float16),
+    }
+    np.testing.assert_array_equal(ENSEMBLE.chunk_embeddings(said), [[1, 2], [3, 4]])
+
+
+def test_published_ensemble_has_96_tags_and_every_source_column_once() -> None:
+    ensemble = published_ensemble()
+    shares = ensemble.shares()
+    assert len(TEACHERS) == 12
+    assert len(ensemble.tags) == 96
+    np.testing.assert_allclose(sum(share.sum(axis=0) for share in shares.values()), 1, atol=1e-6)
+    assert all((share > 0).sum(axis=1).tolist() == [1] * 50 for share in shares.values())
+
+
+def test_excerpts_are_spread_over_the_clip() -> None:
+    ramp = np.arange(100, dtype=np.float32)
+    assert [excerpt[0] for excerpt in spread_excerpts(ramp, 29)] == [
+        0,
+        35,
+        71,
+    ]  # 3 fit best; none beyond the end
+    assert [excerpt[0] for excerpt in spread_excerpts(ramp, 70)] == [15]
+    np.testing.assert_array_equal(spread_excerpts(ramp[:4], 10)[0], [0, 1, 2, 3, 0, 1, 2, 3, 0, 1])
+
+
+def test_teacher_hears_every_chunk_by_itself(shared: Path, tmp_path: Path, rng: np.random.Generator) -> None:
+    chosen = find_checkpoint("pons-vgg-magnatagatune")
+    weights = find_weights(shared / "peers" / "weights", [chosen])
+    teacher = Teacher(chosen, weights[chosen.name], tmp_path)
+    waveform = (0.1 * rng.standard_normal(2 * GRID_LENGTH + 100)).astype(np.float32)
+    said = hear_clip([teacher], waveform)
+    assert said["pons-vgg-magnatagatune.scores"].shape == (2, 50)
+    assert said["pons-vgg-magnatagatune.embedding"].shape == (2, 256)
+    alone = hear_clip([teacher], waveform[GRID_LENGTH:])
+    np.testing.assert_allclose(
+        said["pons-vgg-magnatagatune.scores"][1], alone["pons-vgg-magnatagatune.scores"][0], atol=1e-6
+    )
