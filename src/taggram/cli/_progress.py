@@ -1,7 +1,8 @@
 """Progress on a terminal, with rate and remaining time; silence when piped or asked to be quiet."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -43,3 +44,20 @@ def track(items: Iterable[T], *, total: int, description: str, quiet: bool) -> I
         for item in items:
             progress.advance(task)
             yield item
+
+
+@contextmanager
+def download_bar(
+    description: str, total: int, *, quiet: bool = False
+) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that moves a bar on the standard error to (bytes done, bytes in all)."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(description, total=total)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
