@@ -112,6 +112,13 @@ def _read_artists(root: Path) -> dict[str, str]:
     return {row[0]: row[2] for row in rows}
 
 
+def _encode_latin1(text: str, encoding: str) -> bytes:
+    """Stand in for `_codecs.encode`, by which Python 3 writes bytes in the format of Python 2."""
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"it asks for the encoding {encoding!r}")
+    return text.encode("latin1")
+
+
 class _DataUnpickler(pickle.Unpickler):
     """Accepts what a list of names or an array of numbers is made of, and nothing that runs code."""
 
@@ -120,11 +127,12 @@ class _DataUnpickler(pickle.Unpickler):
         ("multiarray", "scalar"): np._core.multiarray.scalar,  # type: ignore[attr-defined]
         ("numpy", "ndarray"): np.ndarray,
         ("numpy", "dtype"): np.dtype,
+        ("_codecs", "encode"): _encode_latin1,
     }
 
     def find_class(self, module: str, name: str) -> Any:
         part = module.rpartition(".")[2]
-        known = module in ("numpy", "numpy.core.multiarray", "numpy._core.multiarray")
+        known = module in ("_codecs", "numpy", "numpy.core.multiarray", "numpy._core.multiarray")
         if not known or (part, name) not in self._ARRAYS:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
         return self._ARRAYS[part, name]
