@@ -18,12 +18,12 @@ Augment = Callable[[Waveform, np.random.Generator], Waveform]
 
 
 class SoundSource(Protocol):
-    """Anything that gives a stretch of a clip at once, such as the dataset cache."""
+    """Anything that gives a stretch of a clip at once; `taggram.lab.datasets.AudioCache` does."""
 
-    def read(self, clip_id: str, start: int, length: int) -> Waveform:
-        """Return samples `start` to `start + length` of a clip, fewer at its end."""
+    def read(self, id_: str, *, start: int = 0, length: int | None = None) -> Waveform:
+        """Return `length` samples from `start` on, or all that follow."""
 
-    def n_samples(self, clip_id: str) -> int:
+    def length(self, id_: str) -> int:
         """Return the length of a clip in samples."""
 
 
@@ -50,14 +50,16 @@ class Clips:
 
     def chunk(self, clip: int, length: int, rng: np.random.Generator) -> Waveform:
         """Return a random chunk of a clip, shape (length,); a shorter clip is repeated to fill it."""
-        n_samples = self.source.n_samples(self.ids[clip])
-        start = int(rng.integers(0, max(1, n_samples - length + 1)))
-        part = self.source.read(self.ids[clip], start, length)
-        return part if len(part) == length else np.resize(part, length)
+        id_ = self.ids[clip]
+        n_samples = self.source.length(id_)
+        if n_samples < length:
+            return np.resize(self.source.read(id_), length)
+        start = int(rng.integers(0, n_samples - length + 1))
+        return self.source.read(id_, start=start, length=length)
 
     def chunks(self, clip: int, length: int, hop_length: int) -> NDArray[np.float32]:
         """Return all chunks of a clip as the evaluation protocol cuts them, (n_chunks, length)."""
-        waveform = self.source.read(self.ids[clip], 0, self.source.n_samples(self.ids[clip]))
+        waveform = self.source.read(self.ids[clip])
         return np.stack([chunk for _, chunk in cut_chunks(waveform, length, hop_length)])
 
 

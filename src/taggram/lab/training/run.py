@@ -111,3 +111,23 @@ def _git(*arguments: str) -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+class TensorBoardLog:
+    """Writes every epoch's figures for TensorBoard."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writer: Any = None
+
+    def add(self, figures: dict[str, Any]) -> None:
+        """Add the figures of one epoch."""
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(self._folder))
+        flat = figures | {f"time/{kind}": share for kind, share in figures["time"].items()}
+        for name, value in flat.items():
+            if isinstance(value, float):
+                self._writer.add_scalar(name, value, figures["epoch"])
+        self._writer.flush()

@@ -154,7 +154,7 @@ class Trainer:
             self._set_rate(step)
             with watch.measure("forward"):
                 loss = self._loss(batch)
-                value = float(loss)
+                value = loss.item()
             if not np.isfinite(value):
                 raise FloatingPointError(
                     f"the loss became {value} in epoch {self._progress.epoch}; lower schedule.learning_rate"
@@ -205,7 +205,7 @@ class Trainer:
         scores = predict(self._model, self._validation, self._task, hop_length=self._hop_length)
         labels = self._validation.labels
         loss = score_loss(torch.from_numpy(scores), torch.from_numpy(labels).float(), self._task)
-        figures = {"validation_loss": float(loss)}
+        figures = {"validation_loss": loss.item()}
         if self._task == "multi_class":
             figures["validation_accuracy"] = float((scores.argmax(1) == labels.argmax(1)).mean())
             return figures

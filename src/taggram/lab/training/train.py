@@ -1,0 +1,188 @@
+"""From a recipe and a prepared dataset to a trained model file."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from taggram import __version__
+from taggram.errors import DatasetError, RecipeError
+from taggram.lab.datasets import Annotations, AudioCache, Dataset, Split, label_matrix, load_dataset
+from taggram.lab.export import export_model
+from taggram.lab.models import MODELS, TaggingModel
+from taggram.lab.training.clips import Clips
+from taggram.lab.training.recipe import Recipe
+from taggram.lab.training.run import RunFolder
+from taggram.lab.training.trainer import Progress, Report, Task, Trainer
+from taggram.lab.weights.published import find_checkpoint, load_published
+from taggram.modelfile.cache import downloads_directory
+from taggram.modelfile.specification import Metric, Specification
+from taggram.tags.vocabularies import describe
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run learns from and is judged by.
+
+    Attributes
+    ----------
+    dataset, annotations
+        Description, and what the user's copy says.
+    cache
+        Its decoded sound.
+    """
+
+    dataset: Dataset
+    annotations: Annotations
+    cache: AudioCache
+
+    @property
+    def task(self) -> Task:
+        """The task of the dataset."""
+        if self.dataset.task == "chords":
+            raise RecipeError(f"{self.dataset.name}: is a dataset of chords; this training is for tags")
+        return self.dataset.task
+
+    def clips(self, split: Split) -> Clips:
+        """Return the clips of a split that could be decoded."""
+        tracks = [track for track in self.annotations.tracks[split] if track.id not in self.cache.bad]
+        if not tracks:
+            raise DatasetError(f"{self.dataset.name}: no clip of the split {split!r} could be decoded")
+        labels = label_matrix(tracks, self.annotations.vocabulary)
+        return Clips(self.cache, [track.id for track in tracks], labels)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what identifies the data of a run."""
+        return {
+            "dataset": self.dataset.name,
+            "task": self.task,
+            "fingerprints": {split: self.annotations.fingerprint(split) for split in self.dataset.splits},
+            "left_out": {id_: cause.message for id_, cause in self.cache.bad.items()},
+        }
+
+
+def load_data(recipe: Recipe, root: Path, cache: Path, *, sample_rate: int) -> TrainingData:
+    """Open a dataset and its cache of decoded sound.
+
+    Raises
+    ------
+    DatasetError
+        If the copy is incomplete, or the cache is missing or has another sample rate.
+    """
+    dataset = load_dataset(recipe.dataset)
+    sound = AudioCache(cache)
+    if sound.sample_rate != sample_rate:
+        raise DatasetError(
+            f"{cache}: holds sound at {sound.sample_rate} Hz, {recipe.model} takes {sample_rate} Hz; "
+            f"make another with `taggram datasets prepare {dataset.name} --sample-rate {sample_rate}`"
+        )
+    return TrainingData(dataset, dataset.annotations(root), sound)
+
+
+def build_model(recipe: Recipe, n_tags: int, weights: Path | None = None) -> TaggingModel:
+    """Build the recipe's model, fresh or with published weights and a fresh last layer.
+
+    Parameters
+    ----------
+    weights
+        File of the published weights; None looks where `taggram models pull` keeps them.
+    """
+    torch.manual_seed(recipe.seed)
+    if recipe.initial_weights is None:
+        if recipe.freeze:
+            raise RecipeError("freeze needs initial_weights: a frozen network must have learned something")
+        return MODELS.get(recipe.model)(n_tags, **recipe.model_options)
+    checkpoint = find_checkpoint(recipe.initial_weights)
+    if checkpoint.architecture != recipe.model:
+        raise RecipeError(
+            f"initial_weights {checkpoint.name!r} are weights of {checkpoint.architecture}, "
+            f"not of {recipe.model}"
+        )
+    path = weights or downloads_directory() / Path(checkpoint.url).name
+    model = load_published(checkpoint, path)
+    model.reset_head(n_tags)
+    return model
+
+
+def train(
+    recipe: Recipe,
+    *,
+    root: Path,
+    cache: Path,
+    folder: Path,
+    resume: bool = False,
+    weights: Path | None = None,
+    report: Report = lambda figures: None,
+) -> Progress:
+    """Train a model, or continue a run, and write its best weights as a model file.
+
+    Parameters
+    ----------
+    recipe
+        What to train, and how.
+    root
+        The user's copy of the dataset.
+    cache
+        What `taggram datasets prepare` made of it.
+    folder
+        Of the run; see `taggram.lab.training.run`.
+    resume
+        Continue what is in `folder`.
+    weights
+        File of published weights, for `initial_weights`.
+    report
+        Gets the figures of every epoch.
+
+    Raises
+    ------
+    RecipeError, DatasetError
+        If recipe, data and folder do not fit together.
+    """
+    _join_processes()
+    model_class = MODELS.get(recipe.model)
+    data = load_data(recipe, root, cache, sample_rate=model_class.architecture.sample_rate)
+    model = build_model(recipe, len(data.annotations.vocabulary), weights)
+    run = RunFolder(folder)
+    run.begin(recipe, data.facts(), resume=resume)
+    training, validation = data.clips("train"), data.clips("validation")
+    progress = Trainer(model, recipe, data.task, training, validation, run, report).run()
+    export_model(model, _specification(recipe, data, model, progress), folder / "model.onnx")
+    return progress
+
+
+def _specification(
+    recipe: Recipe, data: TrainingData, model: TaggingModel, progress: Progress
+) -> Specification:
+    about = model.architecture
+    loss = Metric(
+        name="loss of the best epoch",
+        value=progress.best_loss,
+        dataset=data.dataset.name,
+        split="validation",
+        split_fingerprint=data.annotations.fingerprint("validation"),
+    )
+    start = f"; began with {recipe.initial_weights}" if recipe.initial_weights else ""
+    return Specification(
+        name=f"{recipe.model}-{data.dataset.name.replace(':', '-')}",
+        architecture=recipe.model,
+        task=data.task,
+        sample_rate=about.sample_rate,
+        chunk_duration=about.chunk_duration,
+        chunk_hop=about.chunk_duration,
+        front_end=about.front_end,
+        embedding_dim=model.embedding_dim,
+        tags=describe(data.annotations.vocabulary),
+        training_data=f"{data.dataset.title}, split train ({data.dataset.licence}){start}",
+        licence=f"of whoever trained it; the data: {data.dataset.licence}",
+        paper=f"{about.paper}; trained by Taggram {__version__}",
+        metrics=(loss,),
+    )
+
+
+def _join_processes() -> None:
+    """Join the other processes if torchrun started this one."""
+    distributed = torch.distributed
+    if "RANK" in os.environ and distributed.is_available() and not distributed.is_initialized():
+        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")

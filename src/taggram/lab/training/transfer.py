@@ -1,0 +1,191 @@
+"""New tags on a finished model file: a new last layer on its frozen embedding.
+
+The embedding of every chunk is computed once, by the runtime; a logistic regression on them becomes
+the last layer of a new model file. Its strength of regularisation is chosen on the validation split,
+by the clips' scores.
+"""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from sklearn.linear_model import LogisticRegression
+
+from taggram.inference.session import Session
+from taggram.lab.metrics.ranking import roc_auc
+from taggram.lab.training.clips import Clips
+from taggram.modelfile.reader import ModelFile
+from taggram.modelfile.specification import Specification
+
+STRENGTHS = (0.001, 0.01, 0.1, 1.0)
+"""Inverse regularisation strengths that are tried, for standardised embeddings."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A last layer: scores = sigmoid or softmax of embedding @ weight + bias.
+
+    Attributes
+    ----------
+    weight : shape (embedding_dim, n_tags)
+    bias : shape (n_tags,)
+    """
+
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    def logits(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return (n, n_tags) logits of (n, embedding_dim) embeddings."""
+        logits: NDArray[np.float32] = embeddings @ self.weight + self.bias
+        return logits
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Embeddings of all chunks of a split.
+
+    Attributes
+    ----------
+    embeddings : shape (n_chunks, embedding_dim)
+    clip_of_chunk : shape (n_chunks,)
+        Row of `labels` that a chunk belongs to.
+    labels : shape (n_clips, n_tags), bool
+    """
+
+    embeddings: NDArray[np.float32]
+    clip_of_chunk: NDArray[np.int64]
+    labels: NDArray[np.bool_]
+
+    def clip_scores(self, head: Head, task: str) -> NDArray[np.float64]:
+        """Return the mean score of each clip's chunks, (n_clips, n_tags)."""
+        scores = _scores(head.logits(self.embeddings).astype(np.float64), task)
+        total = np.zeros(self.labels.shape)
+        np.add.at(total, self.clip_of_chunk, scores)
+        return total / np.bincount(self.clip_of_chunk, minlength=len(total))[:, None]
+
+
+def embed_clips(session: Session, clips: Clips) -> Embedded:
+    """Compute the embedding of every chunk of every clip, cut as the evaluation protocol does."""
+    spec = session.specification
+    hop_length = round(spec.chunk_hop * spec.sample_rate)
+    parts = []
+    for clip in range(len(clips)):
+        chunks = clips.chunks(clip, spec.chunk_length, hop_length)
+        parts.append(np.concatenate([session.run(chunks[i : i + 16])[1] for i in range(0, len(chunks), 16)]))
+    clip_of_chunk = np.repeat(np.arange(len(clips)), [len(part) for part in parts])
+    return Embedded(np.concatenate(parts), clip_of_chunk, clips.labels)
+
+
+def fit_head(
+    training: Embedded, validation: Embedded, task: str, *, strengths: Sequence[float] = STRENGTHS
+) -> tuple[Head, float]:
+    """Fit a last layer, and choose its regularisation on the validation split.
+
+    Returns
+    -------
+    head
+        The best one.
+    score
+        Its macro ROC-AUC (multi-label) or accuracy (multi-class) on the validation split.
+    """
+    tried = []
+    for strength in strengths:
+        head = _fit(training, task, strength)
+        tried.append((_judge(validation, head, task), -strength, head))
+    score, _, head = max(tried, key=lambda entry: entry[:2])
+    return head, score
+
+
+def replace_head(model_file: ModelFile, head: Head, specification: Specification) -> bytes:
+    """Return the ONNX graph of a model file with another last layer, without its specification.
+
+    The graph up to the embedding stays as it is; what only the old scores needed is removed.
+    """
+    model = onnx.load_from_string(model_file.data)
+    graph = model.graph
+    kept = _nodes_behind(graph, "embedding")
+    last = "Softmax" if specification.task == "multi_class" else "Sigmoid"
+    new = [
+        helper.make_node("Gemm", ["embedding", "head.weight", "head.bias"], ["head.logits"]),
+        helper.make_node(last, ["head.logits"], ["scores"]),
+    ]
+    used = {name for node in kept for name in node.input}
+    initializers = [copy.deepcopy(i) for i in graph.initializer if i.name in used]
+    initializers += [
+        numpy_helper.from_array(head.weight, "head.weight"),
+        numpy_helper.from_array(head.bias, "head.bias"),
+    ]
+    embedding = next(output for output in graph.output if output.name == "embedding")
+    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", specification.n_tags])
+    renewed = helper.make_graph(
+        [*kept, *new], graph.name, list(graph.input), [scores, embedding], initializers
+    )
+    del model.metadata_props[:]
+    model.graph.CopyFrom(renewed)
+    onnx.checker.check_model(model)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def _nodes_behind(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
+    """Return the nodes that `output` depends on, in their order."""
+    needed = {output}
+    kept = []
+    for node in reversed(graph.node):
+        if needed & set(node.output):
+            needed |= set(node.input)
+            kept.append(copy.deepcopy(node))
+    return kept[::-1]
+
+
+def _fit(training: Embedded, task: str, strength: float) -> Head:
+    mean = training.embeddings.mean(axis=0)
+    std = training.embeddings.std(axis=0) + 1e-6
+    inputs = (training.embeddings - mean) / std
+    labels = training.labels[training.clip_of_chunk]
+    if task == "multi_class":
+        weight, bias = _fit_one(inputs, labels.argmax(axis=1), strength, labels.shape[1])
+    else:
+        columns = [_fit_one(inputs, column, strength, 1) for column in labels.T]
+        weight = np.concatenate([w for w, _ in columns], axis=1)
+        bias = np.concatenate([b for _, b in columns])
+    weight = weight / std[:, None]
+    return Head(weight.astype(np.float32), (bias - mean @ weight).astype(np.float32))
+
+
+def _fit_one(
+    inputs: NDArray[np.float32], target: NDArray[np.generic], strength: float, n_columns: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return weight (embedding_dim, n_columns) and bias of one logistic regression."""
+    present = np.unique(target)
+    if len(present) == 1:  # never heard, or always: a constant says as much as can be said
+        constant = 10.0 if n_columns == 1 and present[0] else -10.0
+        return np.zeros((inputs.shape[1], n_columns)), np.full(n_columns, constant)
+    model = LogisticRegression(C=strength, max_iter=500).fit(inputs, target)
+    if n_columns == 1:
+        return model.coef_.T, model.intercept_
+    weight = np.zeros((inputs.shape[1], n_columns))
+    bias = np.full(n_columns, -10.0)
+    if len(present) == 2:  # scikit-learn gives one column for two classes
+        weight[:, present[1]], bias[present] = model.coef_[0], (0.0, model.intercept_[0])
+    else:
+        weight[:, present], bias[present] = model.coef_.T, model.intercept_
+    return weight, bias
+
+
+def _judge(validation: Embedded, head: Head, task: str) -> float:
+    scores = validation.clip_scores(head, task)
+    if task == "multi_class":
+        return float((scores.argmax(1) == validation.labels.argmax(1)).mean())
+    return roc_auc(validation.labels, scores).macro or 0.0
+
+
+def _scores(logits: NDArray[np.float64], task: str) -> NDArray[np.float64]:
+    if task == "multi_class":
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    return np.asarray(1 / (1 + np.exp(-logits)))
