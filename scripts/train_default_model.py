@@ -36,6 +36,7 @@ def main() -> None:
         music=arguments.shared / "music",
         weights=arguments.shared / "peers" / "weights",
         cache=arguments.cache,
+        n_variations=arguments.variations,
     )
     if arguments.steps:
         plan = replace(plan, distillation=DistillationSettings(n_steps=arguments.steps))
@@ -76,6 +77,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--shared", type=Path, required=True, help="folder with music/ and peers/weights/")
     parser.add_argument("--cache", type=Path, required=True, help="folder for everything computed on the way")
     parser.add_argument("--output", type=Path, required=True, help="model file; the card goes beside it")
+    parser.add_argument(
+        "--variations", type=int, default=Plan.n_variations, help="altered copies of every training clip"
+    )
     parser.add_argument("--steps", type=int, help="steps of training, for a trial")
     parser.add_argument("--threads", type=int, default=usable_cores(), help="of the training")
     arguments = parser.parse_args()

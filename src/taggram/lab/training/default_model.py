@@ -77,7 +77,7 @@ class Plan:
     music: Path
     weights: Path
     cache: Path
-    n_variations: int = 3
+    n_variations: int = 0
     n_non_music: int = 120
     distillation: DistillationSettings = field(default_factory=DistillationSettings)
 

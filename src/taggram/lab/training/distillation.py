@@ -90,8 +90,8 @@ class DistillationSettings:
         Of everything that is drawn.
     """
 
-    n_steps: int = 10_000
-    clips_per_step: int = 24
+    n_steps: int = 4_000
+    clips_per_step: int = 16
     crops_per_clip: int = 4
     learning_rate: float = 3e-3
     weight_decay: float = 0.02
@@ -105,7 +105,7 @@ class DistillationSettings:
     max_band_mask: int = 8
     max_frame_mask: int = 16
     gain_db: float = 3.0
-    checkpoint_every: int = 500
+    checkpoint_every: int = 250
     seed: int = 2026
 
 

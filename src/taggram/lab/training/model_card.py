@@ -10,7 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from taggram.lab.models.lean_cnn import LeanCNN
-from taggram.lab.training.corpus import Clip, fingerprint
+from taggram.lab.training.corpus import fingerprint
 from taggram.lab.training.default_model import DefaultModelTraining
 from taggram.lab.training.judgement import Agreement, Figure
 from taggram.modelfile.specification import Metric, PowerSpectrogram, Specification
@@ -119,7 +119,7 @@ def write_card(
         "## Teachers",
         _teacher_table(training),
         "## Data",
-        _data(training.clips),
+        _data(training),
         "## Vocabulary",
         _vocabulary(training),
         "## Use",
@@ -153,8 +153,8 @@ def _facts(
         f"{settings.crops_per_clip} crops of 3 s; {training.plan.n_variations} altered copies of every clip; "
         f"{results.training_hours:.2f} hours of processor time, without the teachers' scores",
         "Seed": str(settings.seed),
-        "Versions": f"Python {platform.python_version()}, torch {version('torch')}, numpy {version('numpy')}, "
-        f"onnxruntime {version('onnxruntime')}",
+        "Versions": f"Python {platform.python_version()}, "
+        + ", ".join(f"{package} {version(package)}" for package in ("torch", "numpy", "onnxruntime")),
         "Command": "`python scripts/train_default_model.py --shared ../shared --cache DIR --output "
         "src/taggram/models/default.onnx`, or `make default-model`",
         "Test split": f"fingerprint `{specification.metrics[0].split_fingerprint}`"
@@ -191,15 +191,16 @@ def _teacher_table(training: DefaultModelTraining) -> str:
     return "\n".join(rows)
 
 
-def _data(clips: Sequence[Clip]) -> str:
+def _data(training: DefaultModelTraining) -> str:
     rows = ["| Dataset | terms | train | validation | test |", "|---|---|---|---|---|"]
     for dataset, terms in _TERMS.items():
         counts = [
-            sum(clip.dataset == dataset and clip.split == split for clip in clips)
+            sum(clip.dataset == dataset and clip.split == split for clip in training.clips)
             for split in ("train", "validation", "test")
         ]
         rows.append(f"| {terms} | " + " | ".join(map(str, counts)) + " |")
-    return "\n".join(rows) + "\n\n" + _DATA_NOTE
+    note = f"{_VARIATIONS} {_DATA_NOTE}" if training.plan.n_variations else _DATA_NOTE
+    return "\n".join(rows) + "\n\n" + note
 
 
 def _vocabulary(training: DefaultModelTraining) -> str:
@@ -241,11 +242,13 @@ _TERMS = {
     "4q": "4Q audio emotion set (Panda et al. 2018), 30 s | commercial previews; for research only",
     "emotify": "Emotify (Aljanaki et al. 2015), 60 s | probably CC BY-NC-SA",
 }
-_DATA_NOTE = """\
+_VARIATIONS = """\
 Training adds altered copies of training clips (speed and pitch together, equaliser, level, noise, a \
-second clip at the same time), which the teachers heard and scored themselves, and synthetic noise, \
-tones, clicks and silence with low targets for every tag. No audio and no teacher's score is in the file \
-or in the source tree."""
+second clip at the same time), which the teachers heard and scored themselves."""
+_DATA_NOTE = """\
+Crops are drawn at random, blended in pairs now and then, changed in level and masked in places. Synthetic \
+noise, tones, clicks and silence take part with low targets for every tag. No audio and no teacher's score \
+is in the file or in the source tree."""
 _VOCABULARY = """\
 The union of the three source vocabularies. Spelling variants and synonyms are one tag, whose target is \
 the mean over all teachers' columns that it stands for:"""
