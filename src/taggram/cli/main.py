@@ -1,5 +1,7 @@
 """The command `taggram`: puts the commands together, and turns errors into messages."""
 
+import io
+import os
 import sys
 from importlib import import_module
 from typing import Annotated
@@ -34,7 +36,7 @@ def _options(
     """Listens to music and says what it hears: genre, mood, instruments, voice and decade."""
 
 
-for _name in ("tag", "taggram"):
+for _name in ("tag", "taggram", "evaluate"):
     app.command(_name)(import_module(f"taggram.cli.{_name}").run)
 app.add_typer(import_module("taggram.cli.datasets").app, name="datasets")
 app.add_typer(import_module("taggram.cli.models").app, name="models")
@@ -42,9 +44,15 @@ app.add_typer(import_module("taggram.cli.models").app, name="models")
 
 def main() -> None:
     """Run the command line; exit status 2 for anything that keeps the whole command from running."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files hold anything
     try:
         app()
-    except TaggramError as error:
+    except BrokenPipeError:  # whoever read the output has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (TaggramError, OSError) as error:
         print(f"taggram: {error}", file=sys.stderr)
         sys.exit(2)
 
