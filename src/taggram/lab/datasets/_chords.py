@@ -17,7 +17,7 @@ MAJOR_MINOR = (*(f"{root}:{quality}" for root in ROOTS for quality in ("maj", "m
 
 _LABEL = re.compile(
     r"(?P<letter>[A-G])(?P<accidentals>[#b]*)"
-    r"(?::(?P<quality>[a-z0-9]*)(?:\((?P<degrees>[^)]*)\))?)?(?:/(?P<bass>[#b]*\d+))?"
+    r"(?::(?=[a-z0-9(])(?P<quality>[a-z0-9]*)(?:\((?P<degrees>[^)]*)\))?)?(?:/(?P<bass>[#b]*\d+))?"
 )
 _PITCH_CLASS: Mapping[str, int] = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 # Qualities whose third and fifth make a major or a minor triad. What has neither (dim, aug, sus, a
