@@ -7,7 +7,6 @@ the exported graph: the waveform itself, or the power spectrogram (batch, n_fram
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -56,16 +55,22 @@ class TaggingModel(nn.Module):
 
     Attributes
     ----------
+    architecture
+        Of the class; a model that is composed by options replaces it by its own.
     front_end
         waveform → features; never part of the exported graph.
     head
         Last layer: (batch, embedding_dim) → (batch, n_tags).
     """
 
-    architecture: ClassVar[Architecture]
+    architecture: Architecture
 
-    def __init__(self, n_tags: int = 50, embedding_dim: int = 64) -> None:
+    def __init__(
+        self, n_tags: int = 50, embedding_dim: int = 64, *, architecture: Architecture | None = None
+    ) -> None:
         super().__init__()
+        if architecture is not None:
+            self.architecture = architecture
         spec = self.architecture.front_end
         self.front_end: nn.Module = (
             nn.Identity() if isinstance(spec, Waveform) else PowerSpectrogramLayer(spec)
