@@ -20,6 +20,8 @@ from taggram.lab.models import MODELS
 from taggram.lab.quantise import quantise
 from taggram.lab.weights.published import CHECKPOINTS
 from taggram.modelfile.cache import DEFAULT_MODEL
+from taggram.modelfile.reader import load_model_file
+from taggram.modelfile.writer import write_model_file
 
 ROOT = Path(__file__).resolve().parent.parent
 QUANTISED = ("musicnn", "short_chunk_cnn", "short_chunk_cnn_res")
@@ -29,8 +31,9 @@ END_TO_END = ("musicnn", "short_chunk_cnn")
 class Benchmark:
     """Measures each figure in a process of its own, and keeps the lines of the report."""
 
-    def __init__(self, folder: Path, weights: Path) -> None:
+    def __init__(self, folder: Path, weights: Path, calibration: Path) -> None:
         self.folder = folder
+        self.calibration = calibration
         self.weights = _find_weights(weights)
         self.cores = [cores for cores in (1, 2) if cores <= usable_cores()]
         self.lines: list[str] = []
@@ -163,16 +166,17 @@ class Benchmark:
         """Write the model files that are measured."""
         for name in MODELS.names():
             write_model(build_model(name, self.weights.get(name)), self._file(name, "float32"))
+        clips = _calibration_clips(self.calibration)
         self.say("", "## int8: agreement with the 32-bit scores", "")
-        clips = list_clips()
-        self.say("Calibrated on one half of the example clips, compared on the chunks of the other half.")
+        self.say(f"Calibrated on three quarters of {len(clips)} clips, compared on the chunks of the others.")
         self.table("| architecture | weights | Spearman, mean over tags | largest difference of a score |")
         for name in QUANTISED:
-            agreement = quantise(
-                self._file(name, "float32"), clips[::2], self._file(name, "int8"), compare_on=clips[1::2]
-            )
+            quantised, agreement = quantise(load_model_file(self._file(name, "float32")), clips)
+            write_model_file(self._file(name, "int8"), quantised.data)
             weights = self.weights[name][0] if name in self.weights else "random: agreement says little"
-            self.say(f"| {name} | {weights} | {agreement.spearman:.3f} | {agreement.max_difference:.3f} |")
+            self.say(
+                f"| {name} | {weights} | {agreement.spearman:.3f} | {agreement.largest_difference:.3f} |"
+            )
 
     def files(self, name: str) -> dict[str, str]:
         """Return form → model file of an architecture."""
@@ -193,6 +197,12 @@ def _find_weights(folder: Path) -> dict[str, tuple[str, str]]:
             path = by_checksum[checkpoint.sha256]
             found.setdefault(checkpoint.architecture, (checkpoint.name, str(path)))
     return found
+
+
+def _calibration_clips(folder: Path) -> list[Path]:
+    """Return clips from all over a folder, or the example clips."""
+    found = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    return found[:: max(1, len(found) // 64)] or list_clips()
 
 
 def _processor() -> str:
@@ -216,9 +226,13 @@ def main() -> None:
         "--weights", type=Path, default=ROOT.parent / "shared" / "peers" / "weights",
         help="folder of published weights; without them, random ones are measured",
     )  # fmt: skip
+    parser.add_argument(
+        "--calibration", type=Path, default=ROOT.parent / "shared" / "music" / "4q" / "audio",
+        help="folder of clips for int8; without it, the example clips",
+    )  # fmt: skip
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        benchmark = Benchmark(Path(folder), options.weights)
+        benchmark = Benchmark(Path(folder), options.weights, options.calibration)
         song = write_song(Path(folder) / "song.mp3")
         benchmark.introduce()
         benchmark.measure_decoding(song)

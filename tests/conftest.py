@@ -69,7 +69,7 @@ def tiny_graph(specification: Specification, *, n_tags: int = 3, output: str = "
     for column, (low, high) in enumerate(pairwise(edges)):
         bands[low:high, column] = 1 / (high - low)
     n_frames = front_end.n_frames(specification.chunk_length)
-    shape = ["batch", n_frames, front_end.n_bins]
+    shape: list[int | str | None] = ["batch", n_frames, front_end.n_bins]
     graph = helper.make_graph(
         [
             helper.make_node("ReduceMean", ["power_spectrogram", "axes"], ["mean"], keepdims=0),
@@ -87,7 +87,7 @@ def tiny_graph(specification: Specification, *, n_tags: int = 3, output: str = "
         [
             numpy_helper.from_array(np.array([1], np.int64), "axes"),
             numpy_helper.from_array(bands, "bands"),
-            numpy_helper.from_array(np.float32(1e-6), "floor"),
+            numpy_helper.from_array(np.array(1e-6, np.float32), "floor"),
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
