@@ -411,6 +411,8 @@ def draw_differences(
             [found.interval.low, found.interval.high], [row, row], color=colour, lw=1.6, alpha=0.6 * alpha
         )
         axis.plot(found.value, row, "o", color=colour, ms=5, alpha=alpha, mec="none")
+    widest = max((max(-found.interval.low, found.interval.high) for _, found in defined), default=0.0)
+    axis.set_xlim(-1.05 * widest - 1e-9, 1.05 * widest + 1e-9)
     axis.axvline(0, color=page.muted, lw=0.9)
     axis.set_yticks(range(len(defined)), [_label(tag) for tag, _ in defined], fontsize=8, color=page.ink)
     axis.set_ylim(len(defined) - 0.4, -0.6)

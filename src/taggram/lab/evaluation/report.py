@@ -184,7 +184,9 @@ def _tables(document: Document) -> list[Table]:
 
 def _figure_row(name: str, figure: Mapping[str, Any]) -> list[str]:
     values = [number(figure["value"]), interval(figure["interval"]), number(figure["chance"])]
-    return [title_of(name), *values, _some(figure["undefined"])]
+    left_out = figure["undefined"]
+    named = ", ".join(left_out) if len(left_out) <= _N_NAMED // 2 else f"{len(left_out)}, see evaluation.json"
+    return [title_of(name), *values, named]
 
 
 def _clip_table(title: str, clips: Sequence[Mapping[str, Any]]) -> Table:

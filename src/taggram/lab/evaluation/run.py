@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from taggram.errors import EvaluationError
-from taggram.lab.evaluation.figures import Figure, Figures, PerTag
+from taggram.lab.evaluation.figures import Figure, Figures, PerTag, Thresholds
 from taggram.lab.evaluation.protocol import Conditions, Evaluation, Subject
 from taggram.lab.metrics import bootstrap, ranking
 from taggram.lab.metrics.calibration import reliability
@@ -120,6 +120,16 @@ def read_run(path: Path) -> Evaluation:
             f"{directory}: {SCORES_NAME} holds other clips or tags than {DOCUMENT_NAME} says; evaluate again"
         )
     return evaluation
+
+
+def read_thresholds(path: Path) -> Thresholds | None:
+    """Return the thresholds that a run was evaluated at, besides 0.5; None if there were none."""
+    document = read_document((path if path.is_dir() else path.parent) / DOCUMENT_NAME)
+    chosen = document["thresholds"]
+    if chosen is None:
+        return None
+    values = {tag["name"]: tag["threshold"] for tag in document["tags"]}
+    return Thresholds(chosen["split"], values, tuple(chosen["not_chosen"]), chosen["criterion"])
 
 
 def read_document(path: Path) -> dict[str, Any]:
