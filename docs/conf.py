@@ -25,7 +25,8 @@ suppress_warnings = ["myst.header"]
 
 GENERATED = Path(__file__).parent / "_generated"
 COMMANDS = ("tag", "taggram", "models", "models list", "models show", "models pull", "models import",
-            "models export", "models verify")  # fmt: skip
+            "models export", "models verify", "datasets", "datasets list", "datasets show",
+            "datasets validate", "datasets prepare", "datasets stats")  # fmt: skip
 
 
 def _write_command_pages() -> None:

@@ -48,6 +48,19 @@ def test_every_family_has_a_fixture() -> None:
     assert len(set(NAMES)) == len(NAMES)
 
 
+def test_the_page_of_datasets_names_every_family_and_its_variants() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "datasets.md").read_text(encoding="utf-8")
+    for family in DATASETS.names():
+        # Four columns; the table of layouts below it has three.
+        rows = [
+            line for line in page.splitlines() if line.startswith(f"| `{family}` |") and line.count("|") == 5
+        ]
+        (row,) = rows
+        variants = [dataset.name.partition(":")[2] for dataset in DATASETS.get(family)]
+        for variant in variants:
+            assert not variant or "-split" in variant or f"`{variant}`" in row
+
+
 def test_description_is_complete(name: str) -> None:
     dataset = dataset_called(name)
     assert dataset.name == name
