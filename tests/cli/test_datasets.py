@@ -87,6 +87,21 @@ def test_prepare_decodes_and_names_what_is_left_out(copy: Path, tmp_path: Path) 
     assert done.stdout.splitlines()[2].startswith(f"  {victim.stem}: not_audio: {victim}")
 
 
+def test_prepare_stopped_says_how_to_go_on(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("taggram.cli._progress.track", interrupted)
+    done = taggram("prepare", "synthetic", copy, tmp_path / "cache", "--workers", 1)
+    assert done.exit_code == 130
+    assert done.stderr == "taggram: stopped; the same command goes on from here\n"
+    monkeypatch.undo()
+    done = taggram("prepare", "synthetic", copy, tmp_path / "cache", "--workers", 1)
+    assert done.stdout.splitlines()[-1] == "5 tracks decoded, 0 left out"
+
+
 def test_stats_counts_and_names_the_splits(copy: Path) -> None:
     done = taggram("stats", "synthetic", copy)
     assert done.exit_code == 0

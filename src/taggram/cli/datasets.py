@@ -127,9 +127,13 @@ def prepare(
     def watch(ids: Iterable[str], total: int) -> Iterable[str]:
         return track(ids, total=total, description="Decoding", quiet=quiet)
 
-    index = prepare_cache(
-        tracks, cache, sample_rate=sample_rate, workers=workers, retry_bad=retry_bad, watch=watch
-    )
+    try:
+        index = prepare_cache(
+            tracks, cache, sample_rate=sample_rate, workers=workers, retry_bad=retry_bad, watch=watch
+        )
+    except KeyboardInterrupt:
+        typer.echo("taggram: stopped; the same command goes on from here", err=True)
+        raise typer.Exit(130) from None
     bad = {track.id: index.bad[track.id] for track in tracks if track.id in index.bad}
     typer.echo(f"{len(tracks) - len(bad)} tracks decoded, {len(bad)} left out")
     for id_, cause in bad.items():

@@ -1,7 +1,8 @@
-"""Decode a dataset once into a cache (`AudioCache`): parallel, resumable, and flat in memory.
+"""Decode a dataset once into a cache (`AudioCache`): in parallel, and resumable.
 
 Files are decoded in child processes (`taggram.audio.decoder.Decoder`), several at once, and written in
 the order of their ids, so that a cache depends on the files alone and not on which was decoded first.
+The memory holds the samples of two tracks for each worker, whatever the size of the dataset.
 
 A track is done when the journal has a line for it; the line is written after the samples. A run that is
 killed, at whatever moment, leaves at most one half line in the journal and some samples without a line in
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 from taggram.audio.container import Limits, open_sound
 from taggram.audio.decoder import Decoder
 from taggram.errors import AudioError, ChecksumError, DatasetError
+from taggram.inference.session import usable_cores
 from taggram.lab.datasets._base import Track
 from taggram.lab.datasets._cache import (
     FORMAT,
@@ -107,7 +109,7 @@ def prepare(
     sample_rate
         Hz.
     workers
-        Files decoded at once; None takes one for each core.
+        Files decoded at once; None takes one for each core that this process may use.
     shard_bytes
         A shard takes no further track when it has reached this size.
     retry_bad
@@ -135,7 +137,7 @@ def prepare(
                 f"{directory}: {needed.n_tracks} tracks need about {needed.n_bytes / 1e9:.1f} GB, "
                 f"{needed.n_free / 1e9:.1f} GB are free; choose another disk or a lower sample rate"
             )
-        ids = _write_all(todo, writer, sample_rate, workers or os.cpu_count() or 1)
+        ids = _write_all(todo, writer, sample_rate, workers or usable_cores())
         for _ in watch(ids, len(todo)) if watch else ids:
             pass
         return writer.finish()
