@@ -26,6 +26,9 @@ def run(
     A run that was stopped, by Ctrl-C or in any other way, continues with --resume from its last whole
     epoch, and ends as if it had not been stopped.
     """
+    from taggram.cli._lab import need_laboratory
+
+    need_laboratory("training")
     from taggram.lab.training.recipe import Recipe
     from taggram.lab.training.run import TensorBoardLog
     from taggram.lab.training.train import train

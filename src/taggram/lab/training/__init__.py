@@ -1,1 +1,1 @@
-"""Training: distillation of the shipped default model."""
+"""Training: recipes, the loop, transfer to new tags, and distillation of the shipped default model."""

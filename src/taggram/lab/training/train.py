@@ -1,84 +1,22 @@
 """From a recipe and a prepared dataset to a trained model file."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from taggram import __version__
-from taggram.errors import DatasetError, RecipeError
-from taggram.lab.datasets import Annotations, AudioCache, Dataset, Split, label_matrix, load_dataset
+from taggram.errors import RecipeError
 from taggram.lab.export import export_model
 from taggram.lab.models import MODELS, TaggingModel
-from taggram.lab.training.clips import Clips
+from taggram.lab.training.data import TrainingData, load_data
 from taggram.lab.training.recipe import Recipe
 from taggram.lab.training.run import RunFolder
-from taggram.lab.training.trainer import Progress, Report, Task, Trainer
+from taggram.lab.training.trainer import Progress, Report, Trainer
 from taggram.lab.weights.published import find_checkpoint, load_published
 from taggram.modelfile.cache import downloads_directory
 from taggram.modelfile.specification import Metric, Specification
 from taggram.tags.vocabularies import describe
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """What a run learns from and is judged by.
-
-    Attributes
-    ----------
-    dataset, annotations
-        Description, and what the user's copy says.
-    cache
-        Its decoded sound.
-    """
-
-    dataset: Dataset
-    annotations: Annotations
-    cache: AudioCache
-
-    @property
-    def task(self) -> Task:
-        """The task of the dataset."""
-        if self.dataset.task == "chords":
-            raise RecipeError(f"{self.dataset.name}: is a dataset of chords; this training is for tags")
-        return self.dataset.task
-
-    def clips(self, split: Split) -> Clips:
-        """Return the clips of a split that could be decoded."""
-        tracks = [track for track in self.annotations.tracks[split] if track.id not in self.cache.bad]
-        if not tracks:
-            raise DatasetError(f"{self.dataset.name}: no clip of the split {split!r} could be decoded")
-        labels = label_matrix(tracks, self.annotations.vocabulary)
-        return Clips(self.cache, [track.id for track in tracks], labels)
-
-    def facts(self) -> dict[str, Any]:
-        """Return what identifies the data of a run."""
-        return {
-            "dataset": self.dataset.name,
-            "task": self.task,
-            "fingerprints": {split: self.annotations.fingerprint(split) for split in self.dataset.splits},
-            "left_out": {id_: cause.message for id_, cause in self.cache.bad.items()},
-        }
-
-
-def load_data(recipe: Recipe, root: Path, cache: Path, *, sample_rate: int) -> TrainingData:
-    """Open a dataset and its cache of decoded sound.
-
-    Raises
-    ------
-    DatasetError
-        If the copy is incomplete, or the cache is missing or has another sample rate.
-    """
-    dataset = load_dataset(recipe.dataset)
-    sound = AudioCache(cache)
-    if sound.sample_rate != sample_rate:
-        raise DatasetError(
-            f"{cache}: holds sound at {sound.sample_rate} Hz, {recipe.model} takes {sample_rate} Hz; "
-            f"make another with `taggram datasets prepare {dataset.name} --sample-rate {sample_rate}`"
-        )
-    return TrainingData(dataset, dataset.annotations(root), sound)
 
 
 def build_model(recipe: Recipe, n_tags: int, weights: Path | None = None) -> TaggingModel:
@@ -141,8 +79,8 @@ def train(
         If recipe, data and folder do not fit together.
     """
     _join_processes()
-    model_class = MODELS.get(recipe.model)
-    data = load_data(recipe, root, cache, sample_rate=model_class.architecture.sample_rate)
+    sample_rate = MODELS.get(recipe.model).architecture.sample_rate
+    data = load_data(recipe.dataset, root, cache, sample_rate=sample_rate)
     model = build_model(recipe, len(data.annotations.vocabulary), weights)
     run = RunFolder(folder)
     run.begin(recipe, data.facts(), resume=resume)

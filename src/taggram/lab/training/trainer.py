@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,11 +28,11 @@ from taggram.lab.metrics.ranking import pr_auc, roc_auc
 from taggram.lab.models import TaggingModel
 from taggram.lab.training.batches import Batch, Epochs
 from taggram.lab.training.clips import Clips
+from taggram.lab.training.data import Task
 from taggram.lab.training.recipe import Recipe
 from taggram.lab.training.run import RunFolder
 from taggram.lab.training.schedules import Phase, list_phases
 
-Task = Literal["multi_label", "multi_class"]
 Report = Callable[[dict[str, Any]], None]
 _SMALLEST = 1e-7  # a score of exactly 0 or 1 would make the loss of a song infinite
 
@@ -196,7 +196,7 @@ class Trainer:
 
     def _set_rate(self, step: int) -> None:
         phase = self._phase
-        share = (self._progress.epoch_of_phase + (step + 1) / self._epochs.n_steps) / phase.n_epochs
+        share = (self._progress.epoch_of_phase + (step + 0.5) / self._epochs.n_steps) / phase.n_epochs
         for group in self._optimiser.param_groups:
             group["lr"] = phase.learning_rate * phase.rate(share)
 

@@ -8,6 +8,7 @@ by the clips' scores.
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -18,8 +19,12 @@ from sklearn.linear_model import LogisticRegression
 from taggram.inference.session import Session
 from taggram.lab.metrics.ranking import roc_auc
 from taggram.lab.training.clips import Clips
+from taggram.lab.training.data import load_data
+from taggram.modelfile.container import seal
 from taggram.modelfile.reader import ModelFile
-from taggram.modelfile.specification import Specification
+from taggram.modelfile.specification import Metric, Specification
+from taggram.modelfile.writer import write_model_file
+from taggram.tags.vocabularies import describe
 
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)
 """Inverse regularisation strengths that are tried, for standardised embeddings."""
@@ -66,6 +71,49 @@ class Embedded:
         total = np.zeros(self.labels.shape)
         np.add.at(total, self.clip_of_chunk, scores)
         return total / np.bincount(self.clip_of_chunk, minlength=len(total))[:, None]
+
+
+def finetune(model_file: ModelFile, dataset: str, *, root: Path, cache: Path, output: Path) -> Specification:
+    """Write a model file whose last layer is learned anew on a dataset.
+
+    Parameters
+    ----------
+    model_file
+        Whose network and embedding are kept.
+    dataset
+        Name of a dataset, or of one of its variants.
+    root, cache
+        The user's copy, and what `taggram datasets prepare` made of it.
+    output
+        Where to write.
+
+    Raises
+    ------
+    DatasetError
+        If the copy is incomplete, or the cache has another sample rate than the model.
+    """
+    spec = model_file.specification
+    data = load_data(dataset, root, cache, sample_rate=spec.sample_rate)
+    session = Session(model_file)
+    training, validation = (embed_clips(session, data.clips(split)) for split in ("train", "validation"))
+    head, score = fit_head(training, validation, data.task)
+    metric = Metric(
+        name="accuracy" if data.task == "multi_class" else "ROC-AUC",
+        value=score,
+        dataset=data.dataset.name,
+        split="validation",
+        split_fingerprint=data.annotations.fingerprint("validation"),
+    )
+    update = {
+        "name": f"{spec.name}-{data.dataset.name.replace(':', '-')}",
+        "task": data.task,
+        "tags": describe(data.annotations.vocabulary),
+        "training_data": f"{spec.training_data}; last layer: {data.dataset.title} ({data.dataset.licence})",
+        "metrics": (metric,),
+    }
+    specification = spec.model_copy(update=update)
+    write_model_file(output, seal(replace_head(model_file, head, specification), specification))
+    return specification
 
 
 def embed_clips(session: Session, clips: Clips) -> Embedded:
