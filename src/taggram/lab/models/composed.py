@@ -29,7 +29,7 @@ from taggram.modelfile.specification import Waveform
 from taggram.registry import Registry
 
 Part = str | Mapping[str, Any]
-PartType = TypeVar("PartType", bound=nn.Module)
+PartType = TypeVar("PartType")
 
 TUTORIAL = (
     "Peeters, Meseguer-Brocal, Riou, Lattner, Deep learning 101 for audio-based MIR, tutorial at ISMIR 2024"

@@ -1,0 +1,1 @@
+"""Classifiers of standardised vectors: one per file; see `taggram.lab.classical`."""
