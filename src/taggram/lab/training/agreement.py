@@ -25,10 +25,15 @@ def top_decile_auc_per_tag(reference: Scores, scores: Scores) -> NDArray[np.floa
     Shape (n_tags,). The tenth is rounded up, so there is at least one positive clip.
     """
     n_clips = len(reference)
-    n_positive = -(-n_clips // 10)
-    is_positive = rankdata(reference, axis=0, method="ordinal") > n_clips - n_positive
-    rank_sums = np.where(is_positive, rankdata(scores, axis=0), 0).sum(axis=0)
-    n_pairs = n_positive * (n_clips - n_positive)
+    n_top = -(-n_clips // 10)
+    return roc_auc_per_column(rankdata(reference, axis=0, method="ordinal") > n_clips - n_top, scores)
+
+
+def roc_auc_per_column(y_true: NDArray[np.bool_], y_score: Scores) -> NDArray[np.float64]:
+    """Return ROC-AUC of every column, from rank sums; every column holds both kinds of rows."""
+    n_positive = y_true.sum(axis=0)
+    rank_sums = np.where(y_true, rankdata(y_score, axis=0), 0).sum(axis=0)
+    n_pairs = n_positive * (len(y_true) - n_positive)
     return np.asarray((rank_sums - n_positive * (n_positive + 1) / 2) / n_pairs)
 
 
