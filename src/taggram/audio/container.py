@@ -34,7 +34,29 @@ CONTAINERS = (
 # Elementary streams have no signature at the start: any bytes may look like one of them.
 WITHOUT_SIGNATURE = frozenset({"aac", "ac3", "dts", "eac3", "loas", "mp3", "mpeg", "mpegts", "truehd"})
 
+# (offset, bytes, name): enough to tell a damaged sound file from something else.
+_SIGNATURES = (
+    (0, b"RIFF", "RIFF (wav or avi)"),
+    (0, b"RF64", "wav"),
+    (0, b"FORM", "AIFF"),
+    (0, b"fLaC", "FLAC"),
+    (0, b"OggS", "Ogg"),
+    (0, b"ID3", "mp3"),
+    (4, b"ftyp", "MP4"),
+    (0, b"\x1aE\xdf\xa3", "Matroska or WebM"),
+    (0, b"0&\xb2u\x8ef\xcf\x11", "Windows Media"),
+    (0, b"caff", "Core Audio"),
+    (0, b"wvpk", "WavPack"),
+    (0, b".snd", "Sun au"),
+    (0, b"MAC ", "Monkey's Audio"),
+    (0, b"TTA1", "True Audio"),
+)
+
 _BUFFER_SIZE = 1 << 16
+
+# FFmpeg searches the first 5 MB of 16-bit samples in a wav for hidden DTS, which takes longer than
+# decoding a short clip; what it looks for is at the start.
+_WAV_PROBE_SIZE = "65536"
 
 
 @dataclass(frozen=True)
@@ -49,8 +71,9 @@ class Limits:
         More channels are "unsupported".
     max_duration
         Seconds; decoding stops there and says so.
-    max_bad_packets
-        Packets in a row that cannot be decoded before the rest of the file is given up.
+    max_bad_packets, max_bad_reads
+        Packets in a row that cannot be decoded, and attempts in a row to read one, before the rest of
+        the file is given up.
     """
 
     min_sample_rate: int = 1_000
@@ -58,6 +81,7 @@ class Limits:
     max_channels: int = 64
     max_duration: float = 24 * 3600.0
     max_bad_packets: int = 10_000
+    max_bad_reads: int = 1_000
 
 
 @dataclass(frozen=True)
@@ -68,6 +92,11 @@ class Sound:
     file: FileIO
     container: InputContainer
     stream: AudioStream
+
+    @property
+    def name(self) -> str:
+        """The path as text for messages."""
+        return printable(self.path)
 
     @property
     def container_name(self) -> str:
@@ -140,24 +169,46 @@ def _refuse(*_: Any) -> Never:
 
 
 def _open_container(path: StrPath, file: FileIO) -> InputContainer:
-    name = printable(path)
+    options = {"format_whitelist": CONTAINERS}
+    if _read_head(file)[8:12] == b"WAVE":
+        options["probesize"] = _WAV_PROBE_SIZE
     try:
         return av.open(
             _Anonymous(file),
             "r",
-            container_options={"format_whitelist": CONTAINERS},
+            container_options=options,
             metadata_errors="replace",
             buffer_size=_BUFFER_SIZE,
             io_open=_refuse,
         )
     except FFmpegError as error:
-        raise AudioError(
-            f"{name}: holds no sound format that is known ({error.strerror}); "
-            "if it should, the file is damaged: get it again",
-            outcome="not_audio",
-        ) from error
+        raise _unopened(path, file, error) from error
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def _read_head(file: FileIO) -> bytes:
+    file.seek(0)
+    head = file.read(12)
+    file.seek(0)
+    return head
+
+
+def _unopened(path: StrPath, file: FileIO, error: FFmpegError) -> AudioError:
+    """Return the error for a file in which FFmpeg finds no sound format, or cannot open the one it finds."""
+    head = _read_head(file)
+    kind = next((kind for at, mark, kind in _SIGNATURES if head[at : at + len(mark)] == mark), None)
+    if kind is not None:
+        return AudioError(
+            f"{printable(path)}: begins like a {kind} file, but is too damaged or incomplete to be read "
+            f"({error.strerror}); get it again",
+            outcome="corrupt",
+        )
+    return AudioError(
+        f"{printable(path)}: {'is empty' if not head else 'is in no sound format that is known'}; "
+        "if it should hold sound, the file is damaged: get it again",
+        outcome="not_audio",
+    )
 
 
 def _choose_stream(path: StrPath, container: InputContainer, limits: Limits) -> AudioStream:

@@ -9,22 +9,20 @@ seconds of the decoded sound (encoder delay removed); sample `k` of the result i
 """
 
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from av.audio.frame import AudioFrame
-from av.error import FFmpegError
-
-from taggram.audio.container import (
-    WITHOUT_SIGNATURE,
-    Limits,
-    Sound,
-    StrPath,
-    open_sound,
-    printable,
-    unreadable,
-)
+from taggram.audio import ogg
+from taggram.audio.container import WITHOUT_SIGNATURE, Limits, Sound, StrPath, open_sound
+from taggram.audio.frames import FrameReader
+from taggram.audio.promise import read_promise
 from taggram.audio.resample import Block, Mixer, Resampler
 from taggram.errors import AudioError
+
+# What may be missing at the end before a file counts as truncated: both must be exceeded.
+_TOLERATED_FRACTION = 0.02
+_TOLERATED_DURATION = 1.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -150,109 +148,149 @@ def check_arguments(sample_rate: int, start: float, duration: float | None, limi
 def _decode(
     path: StrPath, sample_rate: int, start: float, duration: float | None, limits: Limits
 ) -> Generator[Block, None, DecodeReport]:
-    with open_sound(path, limits) as sound:
-        packets = _Packets(sound, limits)
+    # One second more than asked for, so that the resampling filter is in full swing at `start`.
+    with _open_at(path, max(0, int(start) - 1), limits) as (sound, reader, place):
         mixer = Mixer()
-        window = _Window(sample_rate, start, duration)
-        for block in _resampled(packets.frames(), mixer, sample_rate):
+        window = _Window(sample_rate, start, duration, limits.max_duration, place.second * sample_rate)
+        for block in _resampled(reader, place.n_before, mixer, sample_rate):
             if len(part := window.crop(block)):
                 yield part
             if window.is_full:
                 break
-        if mixer.n_samples == 0:
-            _check_empty(sound, packets)
-        return DecodeReport(
-            duration=window.n_given / sample_rate,
-            declared_duration=None,
-            n_bad_packets=packets.n_bad,
-            n_nonfinite=mixer.n_nonfinite,
-            peak=mixer.peak,
-            container=sound.container_name,
-            codec=sound.codec_name,
-            native_sample_rate=sound.stream.codec_context.sample_rate,
-            n_channels=sound.stream.codec_context.channels,
-        )
+        return _report(sound, reader, mixer, window)
 
 
-def _resampled(frames: Iterator[AudioFrame], mixer: Mixer, sample_rate: int) -> Iterator[Block]:
+class _Place(NamedTuple):
+    """Where reading begins: at a second, and so many samples into the first frame."""
+
+    second: int
+    n_before: int
+
+
+@contextmanager
+def _open_at(path: StrPath, second: int, limits: Limits) -> Iterator[tuple[Sound, FrameReader, _Place]]:
+    """Open `path` at `second`, or at the beginning if that place cannot be reached."""
+    if second:
+        with open_sound(path, limits) as sound:
+            reader = FrameReader(sound, limits)
+            if (n_before := reader.seek(second)) is not None:
+                yield sound, reader, _Place(second, n_before)
+                return
+    with open_sound(path, limits) as sound:
+        yield sound, FrameReader(sound, limits), _Place(0, 0)
+
+
+def _resampled(reader: FrameReader, n_before: int, mixer: Mixer, sample_rate: int) -> Iterator[Block]:
     resampler = Resampler(sample_rate)
-    for frame in frames:
-        for native_rate, block in mixer.add(frame):
+    for frames in reader.frames():
+        for native_rate, block in mixer.add(frames, n_before):
             yield from resampler.add(native_rate, block)
+        n_before = 0
     for native_rate, block in mixer.flush():
         yield from resampler.add(native_rate, block)
     yield from resampler.flush()
 
 
-class _Packets:
-    """The packets of one stream, decoded one by one so that damage costs no more than itself."""
-
-    def __init__(self, sound: Sound, limits: Limits) -> None:
-        self._sound = sound
-        self._limits = limits
-        self.n_bad = 0
-
-    def frames(self) -> Iterator[AudioFrame]:
-        n_bad_in_a_row = 0
-        packets = self._sound.container.demux(self._sound.stream)
-        while n_bad_in_a_row < self._limits.max_bad_packets:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                return
-            except FFmpegError:
-                # The generator is spent by its error, the container is not.
-                packets = self._sound.container.demux(self._sound.stream)
-                n_bad_in_a_row += 1
-                self.n_bad += 1
-                continue
-            except OSError as error:
-                raise unreadable(self._sound.path, error) from error
-            try:
-                frames = packet.decode()
-            except EOFError:
-                return
-            except FFmpegError:
-                n_bad_in_a_row += 1
-                self.n_bad += 1
-                continue
-            if frames:
-                n_bad_in_a_row = 0
-            yield from frames
-
-
 class _Window:
-    """Cut the wanted samples out of a stream of blocks."""
+    """Cuts the wanted samples out of a stream of blocks.
 
-    def __init__(self, sample_rate: int, start: float, duration: float | None) -> None:
-        self._begin = round(start * sample_rate)
-        self._end = None if duration is None else self._begin + round(duration * sample_rate)
-        self._position = 0
+    Attributes
+    ----------
+    position
+        Samples from the beginning of the sound to the end of the last block.
+    n_given
+        Samples given out.
+    """
+
+    def __init__(
+        self, sample_rate: int, start: float, duration: float | None, max_duration: float, position: int
+    ) -> None:
+        self.sample_rate = sample_rate
+        self.position = position
         self.n_given = 0
+        self._begin = round(start * sample_rate)
+        self._end = self._begin + round(min(duration or max_duration, max_duration) * sample_rate)
+        self._is_capped = duration is None or duration > max_duration
 
     @property
     def is_full(self) -> bool:
-        return self._end is not None and self._position >= self._end
+        """Nothing more is wanted."""
+        return self.position >= self._end
+
+    @property
+    def is_cut_off(self) -> bool:
+        """More was wanted than the limit allows."""
+        return self.is_full and self._is_capped
 
     def crop(self, block: Block) -> Block:
-        first = max(0, self._begin - self._position)
-        last = None if self._end is None else max(0, self._end - self._position)
-        self._position += len(block)
-        part = block[first:last]
+        """Return the wanted samples of the next block, perhaps none."""
+        part = block[max(0, self._begin - self.position) : max(0, self._end - self.position)]
+        self.position += len(block)
         self.n_given += len(part)
         return part
 
 
-def _check_empty(sound: Sound, packets: _Packets) -> None:
-    """Raise if a file without a single sample is a damaged one and not an empty one."""
-    if not packets.n_bad:
+def _report(sound: Sound, reader: FrameReader, mixer: Mixer, window: _Window) -> DecodeReport:
+    promise = read_promise(sound.file, sound.container, sound.stream)
+    declared = None if promise.is_estimate else promise.duration
+    if mixer.n_samples == 0 and window.n_given == 0:
+        _check_empty(sound, reader, declared)
+    if mixer.n_nonfinite > mixer.n_samples / 2:
+        raise AudioError(
+            f"{sound.name}: most of its samples are not numbers (NaN or infinite); export it again",
+            outcome="corrupt",
+        )
+    shortfalls = list(_shortfalls(sound, reader, window, declared))
+    return DecodeReport(
+        duration=window.n_given / window.sample_rate,
+        declared_duration=declared,
+        n_bad_packets=reader.n_bad,
+        n_nonfinite=mixer.n_nonfinite,
+        peak=mixer.peak,
+        container=sound.container_name,
+        codec=sound.codec_name,
+        native_sample_rate=sound.stream.codec_context.sample_rate,
+        n_channels=sound.stream.codec_context.channels,
+        is_truncated=bool(shortfalls),
+        notes=(*shortfalls, *_remarks(sound, reader, mixer)),
+    )
+
+
+def _shortfalls(sound: Sound, reader: FrameReader, window: _Window, declared: float | None) -> Iterator[str]:
+    """Yield why this is not all of the sound; nothing if it is."""
+    if window.is_full:
+        if window.is_cut_off:
+            yield f"stopped after {window.n_given / window.sample_rate:g} s, the longest that is allowed"
         return
-    name = printable(sound.path)
+    heard = window.position / window.sample_rate
+    if declared and declared - heard > max(_TOLERATED_FRACTION * declared, _TOLERATED_DURATION):
+        yield f"holds {heard:.1f} s of the {declared:.1f} s that its header declares"
+    elif reader.has_broken_off:
+        yield f"could not be read any further after {heard:.1f} s"
+    elif sound.container_name == "ogg" and ogg.ends_within_page(sound.file):
+        yield f"breaks off in the middle of a page, after {heard:.1f} s"
+
+
+def _remarks(sound: Sound, reader: FrameReader, mixer: Mixer) -> Iterator[str]:
+    if reader.n_bad:
+        yield f"damaged packets left out: {reader.n_bad}"
+    if mixer.n_nonfinite:
+        yield f"samples that were not finite and became 0: {mixer.n_nonfinite}"
+    if (n_streams := len(sound.container.streams.audio)) > 1:
+        yield f"audio streams: {n_streams}, of which one was read"
+
+
+def _check_empty(sound: Sound, reader: FrameReader, declared: float | None) -> None:
+    """Raise if a file that gave not one sample is a damaged one, and not simply empty."""
+    if not reader.n_bad and not declared:
+        return
     if sound.container_name in WITHOUT_SIGNATURE:
         raise AudioError(
-            f"{name}: holds no sound: nothing in it can be decoded as {sound.codec_name}", outcome="not_audio"
+            f"{sound.name}: looks like {sound.codec_name} sound, but nothing in it can be decoded; "
+            "it is probably something else",
+            outcome="not_audio",
         )
     raise AudioError(
-        f"{name}: is a {sound.container_name} file, but nothing in it can be decoded; get it again",
+        f"{sound.name}: is a {sound.container_name} file, but nothing in it can be decoded; get it again",
         outcome="corrupt",
     )

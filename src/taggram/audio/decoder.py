@@ -134,7 +134,7 @@ class Decoder:
                     raise watchdog.verdict(name) or child.verdict(name)
                 kind, payload = message
                 if kind is Kind.BLOCK:
-                    yield np.frombuffer(bytearray(payload), np.float32)
+                    yield np.frombuffer(payload, np.float32)
                     continue
                 has_ended = True
                 if kind is Kind.REPORT:
@@ -184,7 +184,7 @@ class _Child:
         except OSError:
             return  # it is gone; `receive` will find the same
 
-    def receive(self) -> tuple[Kind, bytes] | None:
+    def receive(self) -> tuple[Kind, bytearray] | None:
         """Return the next message; None if the process is gone."""
         if not self.kill.alive:
             raise RuntimeError("this decoding was given up when the decoder began another or was closed")

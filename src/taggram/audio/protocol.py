@@ -50,14 +50,27 @@ def write_message(pipe: IO[bytes], kind: Kind, payload: bytes | memoryview = b""
     pipe.flush()
 
 
-def read_message(pipe: IO[bytes]) -> tuple[Kind, bytes] | None:
+def read_message(pipe: IO[bytes]) -> tuple[Kind, bytearray] | None:
     """Read one message; None when the other side is gone, also in the middle of a message."""
-    header = pipe.read(_HEADER.size)
-    if len(header) < _HEADER.size:
+    header = _read_exactly(pipe, _HEADER.size)
+    if header is None:
         return None
     kind, length = _HEADER.unpack(header)
-    payload = pipe.read(length)
-    return (Kind(kind), payload) if len(payload) == length else None
+    payload = _read_exactly(pipe, length)
+    return None if payload is None else (Kind(kind), payload)
+
+
+def _read_exactly(pipe: IO[bytes], length: int) -> bytearray | None:
+    """Read into memory that an array can keep."""
+    data = bytearray(length)
+    with memoryview(data) as view:
+        n_read = 0
+        while n_read < length:
+            n_new = pipe.readinto(view[n_read:])  # type: ignore[attr-defined]  # every binary pipe has it
+            if not n_new:
+                return None
+            n_read += n_new
+    return data
 
 
 def pack_request(request: Request) -> bytes:
@@ -65,7 +78,7 @@ def pack_request(request: Request) -> bytes:
     return pack_json({**request._asdict(), "path": request.path.hex(), "limits": asdict(request.limits)})
 
 
-def unpack_request(payload: bytes) -> Request:
+def unpack_request(payload: bytes | bytearray) -> Request:
     """Restore a request."""
     fields = json.loads(payload)
     path, limits = bytes.fromhex(fields["path"]), Limits(**fields["limits"])
@@ -77,7 +90,7 @@ def pack_report(report: DecodeReport) -> bytes:
     return pack_json(asdict(report))
 
 
-def unpack_report(payload: bytes) -> DecodeReport:
+def unpack_report(payload: bytes | bytearray) -> DecodeReport:
     """Restore a report."""
     fields = json.loads(payload)
     return DecodeReport(**{**fields, "notes": tuple(fields["notes"])})

@@ -4,7 +4,7 @@ Conventions: a block is float32 of shape (n_samples,); mono is the mean of all c
 samples are scaled by their full scale to [−1, 1). Resampling is soxr's "HQ", streamed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ _LOUDEST = 1e10
 
 
 class _SampleType(NamedTuple):
-    dtype: str
+    dtype: np.dtype[Any]
     scale: float
     zero: float
 
@@ -30,18 +30,11 @@ class _SampleType(NamedTuple):
 # What is read as it comes, for one or two channels. FFmpeg converts the rest to packed float32: PyAV 18
 # crashes on planar frames of 8 or 16 channels.
 _SAMPLE_TYPES = {
-    "flt": _SampleType("f4", 1.0, 0.0),
-    "s16": _SampleType("i2", 2.0**-15, 0.0),
-    "s32": _SampleType("i4", 2.0**-31, 0.0),
-    "u8": _SampleType("u1", 2.0**-7, 128.0),
+    "flt": _SampleType(np.dtype("f4"), 1.0, 0.0),
+    "s16": _SampleType(np.dtype("i2"), 2.0**-15, 0.0),
+    "s32": _SampleType(np.dtype("i4"), 2.0**-31, 0.0),
+    "u8": _SampleType(np.dtype("u1"), 2.0**-7, 128.0),
 }
-
-
-class _Shape(NamedTuple):
-    sample_rate: int
-    n_channels: int
-    format: str
-    layout: str
 
 
 class Mixer:
@@ -61,67 +54,75 @@ class Mixer:
         self.n_samples = 0
         self.n_nonfinite = 0
         self.peak = 0.0
-        self._shape: _Shape | None = None
+        self._shape: tuple[int, int, str, str] | None = None
         self._block: Block = np.empty(0, np.float32)
         self._n_filled = 0
 
-    def add(self, frame: AudioFrame) -> Iterator[tuple[int, Block]]:
-        """Take one frame; yield (sample_rate, block) if it does not fit into the block in hand."""
-        shape = _Shape(frame.sample_rate, frame.layout.nb_channels, frame.format.name, frame.layout.name)
-        if shape != self._shape:
-            yield from self.flush()
-            self._begin(shape)
-        for part in self._converter.resample(frame) if self._converter else (frame,):
-            if self._n_filled + part.samples > len(self._block):
-                yield from self.flush()
-                self._block = np.empty(max(self._block_length, part.samples), np.float32)
-            self._mix(part)
-
-    def flush(self) -> Iterator[tuple[int, Block]]:
-        """Yield (sample_rate, block) for what is in hand, if anything."""
-        if self._shape is not None and self._n_filled:
-            block = self._finish(self._block[: self._n_filled])
-            self._block, self._n_filled = np.empty(0, np.float32), 0
-            yield self._shape.sample_rate, block
-
-    def _begin(self, shape: _Shape) -> None:
-        self._shape = shape
-        name = shape.format.removesuffix("p")
-        is_direct = name in _SAMPLE_TYPES and shape.n_channels <= 2
-        self._converter = None if is_direct else AudioResampler(format="flt")
-        self._is_planar = is_direct and name != shape.format
-        self._type = _SAMPLE_TYPES[name if is_direct else "flt"]
-        self._block_length = round(BLOCK_DURATION * shape.sample_rate)
-
-    def _channels(self, frame: AudioFrame) -> list[NDArray[Any]]:
-        """Return one view of shape (n_samples,) for each channel."""
-        assert self._shape is not None
-        n_channels, dtype = self._shape.n_channels, self._type.dtype
-        if self._is_planar:
-            return [np.frombuffer(memoryview(plane), dtype, frame.samples) for plane in frame.planes]
-        packed = np.frombuffer(memoryview(frame.planes[0]), dtype, frame.samples * n_channels)
-        return [packed[channel::n_channels] for channel in range(n_channels)]
-
     @np.errstate(all="ignore")  # NaN and infinity are dealt with in `_finish`
-    def _mix(self, frame: AudioFrame) -> None:
-        n_filled = self._n_filled + frame.samples
-        mono = self._block[self._n_filled : n_filled]
-        first, *others = self._channels(frame)
-        if others:
-            np.add(first, others[0], out=mono, dtype=np.float32)
+    def add(self, frames: Iterable[AudioFrame], n_skipped: int = 0) -> list[tuple[int, Block]]:
+        """Take frames, the first without its first samples; return (sample_rate, block) of full blocks."""
+        ready: list[tuple[int, Block]] = []
+        for frame in frames:
+            layout = frame.layout
+            n_channels = layout.nb_channels
+            # The names of one or two channels do not matter, and take time to ask for.
+            layout_name = layout.name if n_channels > 2 else ""
+            if (shape := (frame.sample_rate, n_channels, frame.format.name, layout_name)) != self._shape:
+                ready += self.flush()
+                self._begin(*shape)
+            for part in self._converter.resample(frame) if self._converter else (frame,):
+                n_samples = part.samples - n_skipped
+                if self._n_filled + n_samples > len(self._block):
+                    ready += self.flush()
+                    self._block = np.empty(max(self._block_length, n_samples), np.float32)
+                n_filled = self._n_filled + n_samples
+                self._mix(part, n_samples, n_skipped, self._block[self._n_filled : n_filled])
+                self._n_filled = n_filled
+                n_skipped = 0
+        return ready
+
+    def flush(self) -> list[tuple[int, Block]]:
+        """Return (sample_rate, block) of what is in hand, if anything."""
+        if self._shape is None or not self._n_filled:
+            return []
+        block = self._finish(self._block[: self._n_filled])
+        self._block, self._n_filled = np.empty(0, np.float32), 0
+        return [(self._shape[0], block)]
+
+    def _begin(self, sample_rate: int, n_channels: int, format_name: str, layout_name: str) -> None:
+        name = format_name.removesuffix("p")
+        is_direct = name in _SAMPLE_TYPES and n_channels <= 2
+        self._shape = sample_rate, n_channels, format_name, layout_name
+        self._n_channels = n_channels
+        self._converter = None if is_direct else AudioResampler(format="flt")
+        self._is_planar = is_direct and name != format_name
+        self._dtype, self._scale, self._zero = _SAMPLE_TYPES[name if is_direct else "flt"]
+        self._step = self._dtype.itemsize * (1 if self._is_planar else n_channels)  # bytes of a plane
+        self._block_length = round(BLOCK_DURATION * sample_rate)
+
+    def _mix(self, frame: AudioFrame, n_samples: int, n_skipped: int, mono: Block) -> None:
+        """Write the sum of the channels to `mono`."""
+        planes: tuple[Any, ...] = frame.planes  # PyAV does not declare that they are buffers
+        dtype, n_channels = self._dtype, self._n_channels
+        skipped = n_skipped * self._step
+        if self._is_planar:
+            channels = [np.frombuffer(plane, dtype, n_samples, skipped) for plane in planes]
         else:
-            mono[:] = first
-        for channel in others[1:]:
+            packed = np.frombuffer(planes[0], dtype, n_samples * n_channels, skipped)
+            channels = [packed[channel::n_channels] for channel in range(n_channels)]
+        if n_channels == 2:  # nearly always
+            np.add(channels[0], channels[1], mono, dtype=np.float32)
+            return
+        mono[:] = channels[0]
+        for channel in channels[1:]:
             mono += channel
-        self._n_filled = n_filled
 
     def _finish(self, block: Block) -> Block:
-        assert self._shape is not None
-        scale = self._type.scale / self._shape.n_channels
+        scale = self._scale / self._n_channels
         if scale != 1.0:
             block *= np.float32(scale)
-        if self._type.zero:
-            block -= np.float32(self._type.zero * self._type.scale)
+        if self._zero:
+            block -= np.float32(self._zero * self._scale)
         peak = _peak(block)
         if not peak < _LOUDEST:  # also when the peak is NaN
             is_absurd = ~(np.abs(block) < _LOUDEST)
