@@ -1,9 +1,9 @@
 """Several models side by side, on the same clips and tags.
 
-A column is one split of one dataset; its models are compared on the **same** resamples of the clips
-(`taggram.lab.metrics.bootstrap`). Two runs stand in one column only if they scored the same clips and the
-same tags (equal `scored_fingerprint`) and agree on what is true; otherwise `make_columns` refuses and says what
-differs. `restrict_to_common` makes such runs comparable by leaving out what they do not share.
+A column is one split of one dataset; its models are compared on the **same** resamples of the clips. Two
+runs stand in one column only if they scored the same clips and the same tags (equal `scored_fingerprint`)
+and agree on what is true; otherwise `make_columns` refuses and says what differs. `restrict_to_common`
+makes such runs comparable by leaving out what they do not share.
 
 Differences are taken from a baseline, the first run. A difference is called clear if its 95 % interval
 leaves out 0. Of many tags some are clear by chance, one in twenty: the counts are for reading, not for
