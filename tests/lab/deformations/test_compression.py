@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from taggram.errors import UnknownNameError
 from taggram.lab.deformations.dynamic_range_compression import (
     PRESETS,
     DynamicRangeCompression,
@@ -82,6 +83,11 @@ def test_a_steady_tone_gets_the_gain_of_its_level() -> None:
     compressed = compress(square, SAMPLE_RATE, PRESETS["radio"])
     settled = np.abs(compressed[-1000:]).mean()
     assert 20 * np.log10(settled) == pytest.approx(-20 - 5, abs=0.5)
+
+
+def test_an_unknown_preset_is_an_error(rng: np.random.Generator) -> None:
+    with pytest.raises(UnknownNameError, match="unknown preset 'music': did you mean 'music_light'"):
+        DynamicRangeCompression().fix("music", rng)
 
 
 def test_an_attack_slower_than_the_decay_is_refused() -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taggram.errors import UnknownNameError
 from taggram.lab.deformations._base import Deformation, State, Waveform
 
 
@@ -80,7 +81,15 @@ class DynamicRangeCompression(Deformation):
         return {"preset": self.presets[int(rng.integers(len(self.presets)))]}
 
     def fix(self, strength: str, rng: np.random.Generator) -> State:
-        """Take the strength as the name of the preset."""
+        """Take the strength as the name of the preset.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such preset.
+        """
+        if strength not in PRESETS:
+            raise UnknownNameError("preset", str(strength), PRESETS)
         return {"preset": strength}
 
     def _deform(self, waveform: Waveform, sample_rate: int, state: Mapping[str, Any]) -> NDArray[Any]:
