@@ -228,8 +228,16 @@ def _choose_stream(path: StrPath, container: InputContainer, limits: Limits) -> 
     for other in container.streams:
         if other.index != stream.index:
             other.discard = "all"  # type: ignore[assignment]  # the setter takes the name
-    # The whole file is one job among several: threads belong to the caller.
+    # A file is one job among several: threads belong to the caller.
     stream.codec_context.thread_count = 1
+    try:
+        stream.codec_context.open()
+    except FFmpegError as error:
+        raise AudioError(
+            f"{name}: uses a variant of {stream.codec_context.name} that cannot be decoded "
+            f"({error.strerror}); convert it",
+            outcome="unsupported",
+        ) from error
     return stream
 
 

@@ -24,6 +24,8 @@ from taggram.errors import AudioError
 _TOLERATED_FRACTION = 0.02
 _TOLERATED_DURATION = 1.0  # seconds
 
+_LATEST_START = 1e9  # seconds; times beyond do not fit into a container's clock
+
 
 @dataclass(frozen=True)
 class DecodeReport:
@@ -139,8 +141,8 @@ def check_arguments(sample_rate: int, start: float, duration: float | None, limi
     """Raise ValueError if an argument of `decode` is out of range."""
     if not 1 <= sample_rate <= limits.max_sample_rate:
         raise ValueError(f"sample_rate must be 1 to {limits.max_sample_rate} Hz, got {sample_rate}")
-    if not 0 <= start < float("inf"):
-        raise ValueError(f"start must be at least 0 s, got {start}")
+    if not 0 <= start <= _LATEST_START:
+        raise ValueError(f"start must be 0 to {_LATEST_START:g} s, got {start}")
     if duration is not None and not 0 < duration < float("inf"):
         raise ValueError(f"duration must be above 0 s, got {duration}; None reads to the end")
 
@@ -150,13 +152,15 @@ def _decode(
 ) -> Generator[Block, None, DecodeReport]:
     # One second more than asked for, so that the resampling filter is in full swing at `start`.
     with _open_at(path, max(0, int(start) - 1), limits) as (sound, reader, place):
-        mixer = Mixer()
+        mixer = Mixer(limits)
         window = _Window(sample_rate, start, duration, limits.max_duration, place.second * sample_rate)
         for block in _resampled(reader, place.n_before, mixer, sample_rate):
             if len(part := window.crop(block)):
                 yield part
             if window.is_full:
                 break
+        if mixer.n_samples == 0 and place.second == 0:
+            _check_empty(sound, reader)
         return _report(sound, reader, mixer, window)
 
 
@@ -231,20 +235,17 @@ class _Window:
 
 
 def _report(sound: Sound, reader: FrameReader, mixer: Mixer, window: _Window) -> DecodeReport:
-    promise = read_promise(sound.file, sound.container, sound.stream)
-    declared = None if promise.is_estimate else promise.duration
-    if mixer.n_samples == 0 and window.n_given == 0:
-        _check_empty(sound, reader, declared)
     if mixer.n_nonfinite > mixer.n_samples / 2:
         raise AudioError(
             f"{sound.name}: most of its samples are not numbers (NaN or infinite); export it again",
             outcome="corrupt",
         )
+    declared = _declared_duration(sound)
     shortfalls = list(_shortfalls(sound, reader, window, declared))
     return DecodeReport(
         duration=window.n_given / window.sample_rate,
         declared_duration=declared,
-        n_bad_packets=reader.n_bad,
+        n_bad_packets=reader.n_bad + mixer.n_refused,
         n_nonfinite=mixer.n_nonfinite,
         peak=mixer.peak,
         container=sound.container_name,
@@ -272,18 +273,28 @@ def _shortfalls(sound: Sound, reader: FrameReader, window: _Window, declared: fl
 
 
 def _remarks(sound: Sound, reader: FrameReader, mixer: Mixer) -> Iterator[str]:
-    if reader.n_bad:
-        yield f"damaged packets left out: {reader.n_bad}"
+    if n_bad := reader.n_bad + mixer.n_refused:
+        yield f"damaged packets left out: {n_bad}"
     if mixer.n_nonfinite:
         yield f"samples that were not finite and became 0: {mixer.n_nonfinite}"
     if (n_streams := len(sound.container.streams.audio)) > 1:
         yield f"audio streams: {n_streams}, of which one was read"
 
 
-def _check_empty(sound: Sound, reader: FrameReader, declared: float | None) -> None:
+def _declared_duration(sound: Sound) -> float | None:
+    promise = read_promise(sound.file, sound.container, sound.stream)
+    return None if promise.is_estimate else promise.duration
+
+
+def _check_empty(sound: Sound, reader: FrameReader) -> None:
     """Raise if a file that gave not one sample is a damaged one, and not simply empty."""
-    if not reader.n_bad and not declared:
+    if not reader.n_bad and not _declared_duration(sound):
         return
+    if reader.is_unsupported:
+        raise AudioError(
+            f"{sound.name}: uses a variant of {sound.codec_name} that cannot be decoded; convert it",
+            outcome="unsupported",
+        )
     if sound.container_name in WITHOUT_SIGNATURE:
         raise AudioError(
             f"{sound.name}: looks like {sound.codec_name} sound, but nothing in it can be decoded; "

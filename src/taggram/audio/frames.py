@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
-from av.error import FFmpegError
+from av.error import FFmpegError, PatchWelcomeError
 from av.packet import Packet
 
 from taggram.audio import ogg
@@ -33,18 +33,21 @@ class FrameReader:
         Packets that could not be read or decoded, and were left out.
     has_broken_off
         The file goes on, but nothing more can be read from it.
+    is_unsupported
+        The decoder met something that it does not know yet.
     """
 
     def __init__(self, sound: Sound, limits: Limits) -> None:
         self.n_bad = 0
         self.has_broken_off = False
+        self.is_unsupported = False
         self._sound = sound
         self._limits = limits
         self._decoded = self._decode()
         self._first: list[AudioFrame] = []
 
     def frames(self) -> Iterator[list[AudioFrame]]:
-        """Yield the frames in lists of about a second."""
+        """Yield the frames in short lists."""
         if self._first:
             yield self._first
         yield from self._decoded
@@ -86,7 +89,6 @@ class FrameReader:
         return 0  # the sound ends before `time`
 
     def _decode(self) -> Iterator[list[AudioFrame]]:
-        """Yield frames in lists: one list costs less than many generator steps."""
         decode = self._sound.stream.codec_context.decode
         frames: list[AudioFrame] = []
         n_bad_in_a_row = 0
@@ -95,7 +97,8 @@ class FrameReader:
                 decoded = decode(packet)
             except EOFError:
                 break
-            except FFmpegError:
+            except FFmpegError as error:
+                self.is_unsupported |= isinstance(error, PatchWelcomeError)
                 self.n_bad += 1
                 n_bad_in_a_row += 1
                 if n_bad_in_a_row >= self._limits.max_bad_packets:
@@ -105,6 +108,7 @@ class FrameReader:
             if decoded:
                 n_bad_in_a_row = 0
                 frames += decoded
+            # A list costs less than as many generator steps.
             if len(frames) >= _FRAMES_AT_ONCE:
                 yield frames
                 frames = []

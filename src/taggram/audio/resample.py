@@ -13,6 +13,8 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
+from taggram.audio.container import Limits
+
 Block = NDArray[np.float32]
 
 BLOCK_DURATION = 1.5  # seconds of sound in one block: few blocks, little memory
@@ -40,18 +42,27 @@ _SAMPLE_TYPES = {
 class Mixer:
     """Collect frames of any kind into mono blocks, each of one sample rate.
 
+    Parameters
+    ----------
+    limits
+        Frames of a sample rate or channel count beyond these are damage, and left out.
+
     Attributes
     ----------
     n_samples
         Mono samples mixed so far.
+    n_refused
+        Frames left out.
     n_nonfinite
         Mono samples that were NaN, infinite or absurdly large; they were replaced by 0.
     peak
         Largest absolute value of the mono samples.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self.n_samples = 0
+        self.n_refused = 0
         self.n_nonfinite = 0
         self.peak = 0.0
         self._shape: tuple[int, int, str, str] | None = None
@@ -68,6 +79,9 @@ class Mixer:
             # The names of one or two channels do not matter, and take time to ask for.
             layout_name = layout.name if n_channels > 2 else ""
             if (shape := (frame.sample_rate, n_channels, frame.format.name, layout_name)) != self._shape:
+                if not self._accepts(frame.sample_rate, n_channels):
+                    self.n_refused += 1
+                    continue
                 ready += self.flush()
                 self._begin(*shape)
             for part in self._converter.resample(frame) if self._converter else (frame,):
@@ -88,6 +102,11 @@ class Mixer:
         block = self._finish(self._block[: self._n_filled])
         self._block, self._n_filled = np.empty(0, np.float32), 0
         return [(self._shape[0], block)]
+
+    def _accepts(self, sample_rate: int, n_channels: int) -> bool:
+        limits = self._limits
+        is_rate = limits.min_sample_rate <= sample_rate <= limits.max_sample_rate
+        return is_rate and 1 <= n_channels <= limits.max_channels
 
     def _begin(self, sample_rate: int, n_channels: int, format_name: str, layout_name: str) -> None:
         name = format_name.removesuffix("p")
