@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 _MEANING = (
-    "Bounds on MCC hold if all figures are means over the same tags, clips and scores, whatever the thresholds. "
+    "Bounds on MCC hold if all figures are means over the same tags, clips and scores, at any threshold. "
     "MCC of all pairs pooled would have to be measured against the AP of all pairs pooled."
 )
 
