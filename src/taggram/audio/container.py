@@ -18,6 +18,7 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.stream import Discard
 
 from taggram.errors import AudioError
 
@@ -227,7 +228,7 @@ def _choose_stream(path: StrPath, container: InputContainer, limits: Limits) -> 
     _check_stream(name, stream, limits)
     for other in container.streams:
         if other.index != stream.index:
-            other.discard = "all"  # type: ignore[assignment]  # the setter takes the name
+            other.discard = Discard.all
     # A file is one job among several: threads belong to the caller.
     stream.codec_context.thread_count = 1
     try:

@@ -141,8 +141,10 @@ class Decoder:
                     return unpack_report(payload)
                 if kind is Kind.ERROR:
                     raise AudioError(**json.loads(payload))
-                raise TaggramError(
-                    f"{name}: an error in the decoder itself; please report it: {payload.decode()}"
+                raise AudioError(
+                    f"{name}: could not be decoded, by an error in Taggram itself; please report it: "
+                    f"{payload.decode()}",
+                    outcome="corrupt",
                 )
         finally:
             watchdog.end()
