@@ -160,6 +160,8 @@ def name_condition(deformation: str, strength: Strength) -> str:
     --------
     >>> name_condition("time_stretch", 2**0.5)
     'time_stretch-1.414'
+    >>> name_condition("low_sample_rate", 11_025.0)
+    'low_sample_rate-11025'
     """
     return f"{deformation}-{_write_strength(strength)}"
 
@@ -320,34 +322,45 @@ def _draw_panel(
     if clean.value is not None and clean.interval is not None:
         axis.axhspan(clean.interval.low, clean.interval.high, color=page.muted, alpha=0.12, lw=0)
         axis.axhline(clean.value, color=page.muted, lw=1)
-    places, values = [], []
-    for place, condition in enumerate(conditions):
-        figure = condition.figure(name)
+    points = _points(study, conditions)
+    drawn = [(place, point.figure(name)) for place, (_, point) in enumerate(points)]
+    defined = [(place, figure.value) for place, figure in drawn if figure.value is not None]
+    if deformation.unit:  # strengths that are names stand in no order: no line leads from one to the next
+        axis.plot(*zip(*defined, strict=True), color=colour, lw=1.2)
+    for (place, figure), (strength, point) in zip(drawn, points, strict=True):
         if figure.value is None:
             continue
-        places.append(place)
-        values.append(figure.value)
-        if figure.interval is not None:
+        edge = page.muted if point is study.clean else colour
+        if figure.interval is not None and point is not study.clean:
             axis.plot(
-                [place, place], [figure.interval.low, figure.interval.high], color=colour, lw=3, alpha=0.4
+                [place, place], [figure.interval.low, figure.interval.high], color=edge, lw=3, alpha=0.4
             )
-        is_published = condition.strength in deformation.published
-        face = colour if is_published else page.background
-        axis.plot(place, figure.value, "o", ms=6, mfc=face, mec=colour, mew=1.5, zorder=3)
-    axis.plot(places, values, color=colour, lw=1.2)
-    labels = [_write_strength(condition.strength).replace("_", "\n") for condition in conditions]
-    axis.set_xticks(range(len(conditions)), labels, fontsize=8)
-    axis.set_xlim(-0.5, len(conditions) - 0.5)
+        face = edge if strength in deformation.published else page.background
+        axis.plot(place, figure.value, "o", ms=6, mfc=face, mec=edge, mew=1.5, zorder=3)
+    labels = [_write_strength(strength).replace("_", "\n") for strength, _ in points]
+    axis.set_xticks(range(len(points)), labels, fontsize=8)
+    axis.set_xlim(-0.5, len(points) - 0.5)
     axis.set_title(f"{deformation.title}{f', {deformation.unit}' if deformation.unit else ''}")
     axis.grid(axis="y", lw=0.6)
     axis.spines[["left", "bottom"]].set_visible(False)
+
+
+def _points(study: Study, conditions: Sequence[Condition]) -> list[tuple[Strength | None, Condition]]:
+    """Return strengths and conditions in order, the undeformed sound where nothing would be changed."""
+    points = [(condition.strength, condition) for condition in conditions]
+    identity = DEFORMATIONS.get(conditions[0].deformation).identity
+    if isinstance(identity, float):
+        points = [point for point in points if point[0] != identity]
+        points.append((identity, study.clean))
+        points.sort(key=lambda point: float(point[0]) if point[0] is not None else 0.0)
+    return points
 
 
 def _make_plot(study: Study, name: str) -> Plot:
     return make_plot(
         name,
         f"{title_of(name)} against strength",
-        "The grey line is the undeformed sound, with its interval; full points are the published strengths.",
+        "Grey is the undeformed sound, with its interval; full points are the published strengths.",
         lambda page: draw_study(study, name, page),
     )
 
@@ -401,8 +414,8 @@ def _ends(found: bootstrap.Interval | None) -> list[float] | None:
 
 
 def _write_strength(strength: Strength | None) -> str:
-    """Write a strength with four digits, or by its name."""
-    return f"{strength:.4g}" if isinstance(strength, float | int) else str(strength)
+    """Write a strength with at most three decimals, or by its name."""
+    return f"{round(strength, 3):g}" if isinstance(strength, float | int) else str(strength)
 
 
 def _restrict(deformed: Evaluation, clean: Evaluation) -> Evaluation:

@@ -123,17 +123,7 @@ class Recipe(_Strict):
         RecipeError
             If the file cannot be read or is no valid recipe.
         """
-        import yaml
-
-        try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise RecipeError(f"{path}: the recipe cannot be read: {error}") from error
-        if not isinstance(document, dict):
-            raise RecipeError(f"{path}: a recipe is a list of `key: value`, found {type(document).__name__}")
-        for change in changes:
-            _apply(document, change)
-        return cls.parse(document, source=str(path))
+        return cls.parse(read_document(path, changes), source=str(path))
 
     @classmethod
     def parse(cls, document: Mapping[str, Any], *, source: str) -> Self:
@@ -149,6 +139,27 @@ class Recipe(_Strict):
 
         text: str = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
         return text
+
+
+def read_document(path: Path, changes: Iterable[str] = ()) -> dict[str, Any]:
+    """Read a recipe file of any kind, with changes from the command line, without validating it.
+
+    Raises
+    ------
+    RecipeError
+        If the file cannot be read or holds no keys.
+    """
+    import yaml
+
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RecipeError(f"{path}: the recipe cannot be read: {error}") from error
+    if not isinstance(document, dict):
+        raise RecipeError(f"{path}: a recipe is a list of `key: value`, found {type(document).__name__}")
+    for change in changes:
+        _apply(document, change)
+    return document
 
 
 def _apply(document: dict[str, Any], change: str) -> None:

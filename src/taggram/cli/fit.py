@@ -1,0 +1,29 @@
+"""`taggram fit`: fit a classical model by a recipe."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A classical recipe, a YAML file.")],
+    root: Annotated[Path, typer.Option(help="Folder of your copy of the dataset.")],
+    cache: Annotated[Path, typer.Option(help="What `taggram datasets prepare` made of it.")],
+    output: Annotated[Path, typer.Option(help="Folder for the model and what made it.")],
+    changes: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE...]", help="Changes of the recipe.")
+    ] = None,
+) -> None:
+    """Fit a classical model – features, a summary over time, a classifier – and write a model file."""
+    from taggram.cli._lab import need_laboratory
+
+    need_laboratory("fitting a model")
+    from taggram.lab.training.classical import ClassicalRecipe, fit
+    from taggram.lab.training.recipe import read_document
+
+    document = read_document(recipe, changes or ())
+    specification = fit(
+        ClassicalRecipe.parse(document, source=str(recipe)), root=root, cache=cache, folder=output
+    )
+    print(f"{output / 'model.onnx'}: {specification.name}, {specification.n_tags} tags")
