@@ -36,7 +36,7 @@ def _options(
     """Listens to music and says what it hears: genre, mood, instruments, voice and decade."""
 
 
-for _name in ("tag", "taggram", "evaluate", "compare", "robustness", "audit", "train", "finetune"):
+for _name in ("tag", "taggram", "evaluate", "compare", "robustness", "audit", "train", "finetune", "fit"):
     app.command(_name)(import_module(f"taggram.cli.{_name}").run)
 app.add_typer(import_module("taggram.cli.datasets").app, name="datasets")
 app.add_typer(import_module("taggram.cli.models").app, name="models")
