@@ -40,7 +40,7 @@ def music(tmp_path: Path) -> Path:
     """A folder with the example clips, under the names that the pages use."""
     folder = tmp_path / "music"
     shutil.copytree(CLIPS, folder)
-    shutil.copy(folder / "techno.mp3", folder / "song.mp3")
+    shutil.copy(folder / "nocturne.mp3", folder / "song.mp3")
     return folder
 
 
