@@ -1,0 +1,31 @@
+"""Every recipe that comes with Taggram is valid, and names a dataset and a model that exist."""
+
+from pathlib import Path
+
+import pytest
+
+from taggram.lab.classical import CLASSIFIERS, SUMMARIES
+from taggram.lab.datasets import load_dataset
+from taggram.lab.features import FEATURES
+from taggram.lab.models import MODELS
+from taggram.lab.training.classical import ClassicalRecipe
+from taggram.lab.training.recipe import Recipe, read_document
+
+RECIPES = Path(__file__).resolve().parent.parent / "recipes"
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_recipes_of_networks(path: Path) -> None:
+    recipe = Recipe.load(path)
+    assert load_dataset(recipe.dataset).task != "chords"
+    assert MODELS.get(recipe.model)(10, **recipe.model_options).n_tags == 10
+
+
+@pytest.mark.parametrize("path", sorted((RECIPES / "classical").glob("*.yaml")), ids=lambda path: path.stem)
+def test_recipes_of_classical_models(path: Path) -> None:
+    recipe = ClassicalRecipe.parse(read_document(path), source=str(path))
+    assert load_dataset(recipe.dataset).task != "chords"
+    parts = [(FEATURES, part) for part in recipe.features]
+    for registry, part in (*parts, (SUMMARIES, recipe.summary), (CLASSIFIERS, recipe.classifier)):
+        name = part if isinstance(part, str) else part["name"]
+        assert name in registry.names()
