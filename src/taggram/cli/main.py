@@ -38,6 +38,7 @@ def _options(
 
 for _name in ("tag", "taggram", "evaluate", "compare", "robustness", "audit", "train", "finetune", "fit"):
     app.command(_name)(import_module(f"taggram.cli.{_name}").run)
+app.command("tag-map")(import_module("taggram.cli.tag_map").run)
 app.add_typer(import_module("taggram.cli.datasets").app, name="datasets")
 app.add_typer(import_module("taggram.cli.models").app, name="models")
 

@@ -269,7 +269,7 @@ def _finding(
 ) -> Finding:
     first = entries[0]
     parts = (first.source, first.dataset if with_dataset else "", first.model)
-    lines = tuple(sorted(entry.line for entry in entries))
+    lines = tuple(sorted({entry.line for entry in entries}))
     return Finding(severity, rule, " · ".join(part for part in parts if part), lines, message)
 
 

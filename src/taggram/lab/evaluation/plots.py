@@ -138,7 +138,9 @@ def draw_per_tag(evaluation: Evaluation, figures: Figures, page: Page) -> Canvas
         if name == "pr_auc":
             rows = np.arange(len(order))
             axis.scatter(prevalence[order], rows, marker="|", s=30, lw=1.6, color=page.background, zorder=4)
-    axes[0].set_yticks(np.arange(len(order)), [_label(evaluation.tags[tag]) for tag in order], color=page.ink)
+    axes[0].set_yticks(
+        np.arange(len(order)), [label_of(evaluation.tags[tag]) for tag in order], color=page.ink
+    )
     axes[0].set_ylim(len(order) - 0.4, -0.6)
     _legend_of_categories(canvas, [evaluation.tags[tag] for tag in order], page)
     return canvas
@@ -216,7 +218,7 @@ def _draw_curve_panel(
         curve = curve_of(evaluation.y_true[:, tag], evaluation.y_score[:, tag])
         assert curve is not None  # its area is defined
         colour, is_named = page.category(category_of(evaluation.tags[tag])), tag in named
-        label = f"{_label(evaluation.tags[tag])}  {values[tag]:.2f}" if is_named else None
+        label = f"{label_of(evaluation.tags[tag])}  {values[tag]:.2f}" if is_named else None
         style = "--" if is_named and tag in ranked[_FLIERS:] else "-"
         width, alpha = (1.5, 1.0) if is_named else (0.5, 0.3)
         axis.plot(*curve, color=colour, label=label, ls=style, lw=width, alpha=alpha)
@@ -225,7 +227,7 @@ def _draw_curve_panel(
         axis.plot(*pooled, color=page.ink, lw=2.2, label="all pairs pooled")
     axis.set(xlim=(0, 1), ylim=(0, 1.01), aspect="equal")
     axis.grid(lw=0.6)
-    _legend_by_rank(axis, [f"{_label(evaluation.tags[tag])}  {values[tag]:.2f}" for tag in ranked])
+    _legend_by_rank(axis, [f"{label_of(evaluation.tags[tag])}  {values[tag]:.2f}" for tag in ranked])
 
 
 def _legend_by_rank(axis: Axes, ranked: Sequence[str]) -> None:
@@ -334,7 +336,7 @@ def _draw_tag_confusion(evaluation: Evaluation, page: Page) -> Canvas:
 
 def _draw_matrix(axis: Axes, values: Floats, names: Sequence[str], page: Page, *, vmax: float) -> AxesImage:
     image = axis.imshow(values, cmap=page.scores, vmin=0, vmax=vmax, interpolation="nearest")
-    labels, size = [_label(name) for name in names], 7.5 if len(names) > 20 else 8.5
+    labels, size = [label_of(name) for name in names], 7.5 if len(names) > 20 else 8.5
     axis.set_xticks(range(len(names)), labels, rotation=90, fontsize=size)
     axis.set_yticks(range(len(names)), labels, fontsize=size)
     axis.spines[:].set_visible(False)
@@ -414,7 +416,7 @@ def draw_differences(
     widest = max((max(-found.interval.low, found.interval.high) for _, found in defined), default=0.0)
     axis.set_xlim(-1.05 * widest - 1e-9, 1.05 * widest + 1e-9)
     axis.axvline(0, color=page.muted, lw=0.9)
-    axis.set_yticks(range(len(defined)), [_label(tag) for tag, _ in defined], fontsize=8, color=page.ink)
+    axis.set_yticks(range(len(defined)), [label_of(tag) for tag, _ in defined], fontsize=8, color=page.ink)
     axis.set_ylim(len(defined) - 0.4, -0.6)
     axis.grid(axis="x", lw=0.6)
     axis.spines[["left", "bottom"]].set_visible(False)
@@ -440,7 +442,7 @@ def _legend_of_categories(canvas: Canvas, tags: Sequence[str], page: Page) -> No
     )
 
 
-def _label(tag: str) -> str:
+def label_of(tag: str) -> str:
     """Return a tag as it stands beside a bar: without the prefix of MTG-Jamendo, not too long."""
     plain = tag.rpartition("---")[2]
     # matplotlib takes text between dollar signs for a formula.
