@@ -1,6 +1,7 @@
 """Every recipe that comes with Taggram is valid, and names a dataset and a model that exist."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,11 @@ def test_recipes_of_networks(path: Path) -> None:
 def test_recipes_of_classical_models(path: Path) -> None:
     recipe = ClassicalRecipe.parse(read_document(path), source=str(path))
     assert load_dataset(recipe.dataset).task != "chords"
-    parts = [(FEATURES, part) for part in recipe.features]
-    for registry, part in (*parts, (SUMMARIES, recipe.summary), (CLASSIFIERS, recipe.classifier)):
-        name = part if isinstance(part, str) else part["name"]
-        assert name in registry.names()
+    for part in recipe.features:
+        assert name_of(part) in FEATURES.names()
+    assert name_of(recipe.summary) in SUMMARIES.names()
+    assert name_of(recipe.classifier) in CLASSIFIERS.names()
+
+
+def name_of(part: str | dict[str, Any]) -> str:
+    return part if isinstance(part, str) else part["name"]
