@@ -22,7 +22,10 @@ def run(
         typer.Option(metavar="DIR", help="Folder for the result; default: evaluations/MODEL-DATASET."),
     ] = None,
     thresholds_from: Annotated[
-        str, typer.Option(metavar="SPLIT", help="Split to choose thresholds on; `none` for 0.5 only.")
+        str,
+        typer.Option(
+            metavar="SPLIT", help="Split to choose thresholds on, if it is another one; `none` for 0.5 only."
+        ),
     ] = "validation",
     tag_mapping: Annotated[
         Path | None, typer.Option(help="JSON file: tag of the dataset → tag of the model, or a list.")

@@ -93,3 +93,14 @@ def test_runs_that_cannot_be_read(make_evaluation: Make, folder: Path) -> None:
     write_run(folder, other, json.loads(document))
     with pytest.raises(EvaluationError, match="other clips or tags"):
         read_run(folder)
+
+
+def test_the_documentation_names_every_key(make_evaluation: Make) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    document = document_of(make_evaluation(), with_thresholds=True)
+    keys = set(document)
+    for part in ("model", "dataset", "conditions", "bootstrap", "thresholds", "calibration"):
+        keys |= set(document[part])
+    keys |= set(document["tags"][0]) | set(document["best_clips"][0]) | set(document["figures"]["roc_auc"])
+    keys |= {name.removesuffix("_at_chosen") for name in document["figures"]}
+    assert {key for key in keys if f"`{key}`" not in text} == set()

@@ -17,9 +17,11 @@ from taggram.lab.metrics.bootstrap import (
     percentile_interval,
     weighted_mean,
     weighted_pr_auc,
+    weighted_precision_at_k,
     weighted_roc_auc,
 )
 from taggram.lab.metrics.ranking import pr_auc, roc_auc
+from taggram.lab.metrics.retrieval import precision_at_k
 
 Metric = Callable[..., Any]
 Scored = tuple[np.ndarray, np.ndarray]
@@ -64,6 +66,14 @@ def test_weights_of_one_are_the_metric_itself(scored: Scored) -> None:
     once = np.ones((1, len(scored[0])))
     np.testing.assert_allclose(weighted_roc_auc(*scored, once)[0], roc_auc(*scored).values)
     np.testing.assert_allclose(weighted_pr_auc(*scored, once)[0], pr_auc(*scored).values)
+
+
+@pytest.mark.parametrize("k", [1, 5, 100])
+def test_precision_at_k_of_resamples(scored: Scored, rng: np.random.Generator, k: int) -> None:
+    y_true, y_score = scored
+    drawn, weights = resamples(len(y_true), rng)
+    expected = [precision_at_k(y_true[clips].T, y_score[clips].T, k).values for clips in drawn]
+    np.testing.assert_allclose(weighted_precision_at_k(y_true, y_score, weights, k), expected)
 
 
 def test_blocks_do_not_matter(

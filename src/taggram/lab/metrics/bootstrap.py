@@ -142,6 +142,22 @@ def weighted_pr_auc(y_true: Bools, y_score: Floats, weights: Floats) -> Floats:
     return _each_tag_and_block(_pr_auc_of_groups, y_true, y_score, weights)
 
 
+def weighted_precision_at_k(y_true: Bools, y_score: Floats, weights: Floats, k: int) -> Floats:
+    """Return the share of clips with the tag among the k highest: shape (n_replicates, n_tags).
+
+    A clip drawn twice stands twice. Undefined for a tag that no drawn clip has.
+    """
+
+    def of_groups(with_tag: Floats, without: Floats) -> Floats:
+        given = np.cumsum(with_tag + without, axis=1)
+        n_taken = np.diff(np.minimum(given, k), prepend=0, axis=1)  # from each group of equal scores
+        found = (with_tag * n_taken / np.maximum(with_tag + without, 1e-300)).sum(axis=1)
+        n_true = with_tag.sum(axis=1)
+        return np.where(n_true > 0, found / np.minimum(given[:, -1], k), np.nan)
+
+    return _each_tag_and_block(of_groups, y_true, y_score, weights)
+
+
 def micro_weighted_roc_auc(y_true: Bools, y_score: Floats, weights: Floats) -> Floats:
     """Return the ROC-AUC of all (clip, tag) pairs pooled, per replicate: (n_replicates,)."""
     return _micro(_roc_auc_of_groups, y_true, y_score, weights)
