@@ -24,15 +24,25 @@ autodoc_typehints = "description"
 suppress_warnings = ["myst.header"]
 
 GENERATED = Path(__file__).parent / "_generated"
-COMMANDS = ("tag", "taggram", "models", "models list", "models show", "models pull", "models import",
-            "models export", "models verify", "datasets", "datasets list", "datasets show",
-            "datasets validate", "datasets prepare", "datasets stats")  # fmt: skip
+
+
+def _list_commands() -> list[str]:
+    """Return every command of the program, groups before their members."""
+    from typer.main import get_command
+
+    from taggram.cli.main import app
+
+    commands: list[str] = []
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        commands.append(name)
+        commands += [f"{name} {member}" for member in getattr(command, "commands", {})]
+    return commands
 
 
 def _write_command_pages() -> None:
     environment = os.environ | {"COLUMNS": "96", "NO_COLOR": "1", "TERM": "dumb"}
     page = ["# Every command", ""]
-    for command in COMMANDS:
+    for command in _list_commands():
         line = [sys.executable, "-m", "taggram.cli.main", *command.split(), "--help"]
         text = subprocess.run(line, env=environment, capture_output=True, text=True, check=True).stdout
         page += [

@@ -36,11 +36,13 @@ def _options(
     """Listens to music and says what it hears: genre, mood, instruments, voice and decade."""
 
 
-for _name in ("tag", "taggram", "evaluate", "compare", "robustness", "audit", "train", "finetune", "fit"):
-    app.command(_name)(import_module(f"taggram.cli.{_name}").run)
-app.command("tag-map")(import_module("taggram.cli.tag_map").run)
-app.add_typer(import_module("taggram.cli.datasets").app, name="datasets")
+_LABORATORY = ("train", "finetune", "fit", "evaluate", "compare", "robustness", "audit", "tag_map")
+for _name in ("tag", "taggram", *_LABORATORY):
+    app.command(_name.replace("_", "-"), rich_help_panel="Laboratory" if _name in _LABORATORY else None)(
+        import_module(f"taggram.cli.{_name}").run
+    )
 app.add_typer(import_module("taggram.cli.models").app, name="models")
+app.add_typer(import_module("taggram.cli.datasets").app, name="datasets", rich_help_panel="Laboratory")
 
 
 def main() -> None:
