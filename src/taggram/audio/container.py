@@ -6,6 +6,7 @@ that a playlist, however named, cannot make the program read another file or rea
 """
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,25 +36,29 @@ CONTAINERS = (
 # Elementary streams have no signature at the start: any bytes may look like one of them.
 WITHOUT_SIGNATURE = frozenset({"aac", "ac3", "dts", "eac3", "loas", "mp3", "mpeg", "mpegts", "truehd"})
 
-# (offset, bytes, name): enough to tell a damaged sound file from something else.
-_SIGNATURES = (
-    (0, b"RIFF", "RIFF (wav or avi)"),
-    (0, b"RF64", "wav"),
-    (0, b"FORM", "AIFF"),
-    (0, b"fLaC", "FLAC"),
-    (0, b"OggS", "Ogg"),
-    (0, b"ID3", "mp3"),
-    (4, b"ftyp", "MP4"),
-    (0, b"\x1aE\xdf\xa3", "Matroska or WebM"),
-    (0, b"0&\xb2u\x8ef\xcf\x11", "Windows Media"),
-    (0, b"caff", "Core Audio"),
-    (0, b"wvpk", "WavPack"),
-    (0, b".snd", "Sun au"),
-    (0, b"MAC ", "Monkey's Audio"),
-    (0, b"TTA1", "True Audio"),
-)
+# How sound files begin: enough to tell a damaged one from something else.
+_SIGNATURES = {
+    rb"(RIFF|RF64|BW64)....WAVE": "wav",
+    rb"RIFF....AVI ": "avi",
+    rb"FORM....AIF[FC]": "AIFF",
+    rb"fLaC": "FLAC",
+    rb"OggS": "Ogg",
+    rb"ID3": "mp3",
+    rb"....ftyp": "MP4",
+    rb"\x1aE\xdf\xa3": "Matroska",
+    rb"0&\xb2u\x8ef\xcf\x11": "Windows Media",
+    rb"caff": "Core Audio",
+    rb"wvpk": "WavPack",
+    rb"\.snd": "Sun audio",
+    rb"MAC ": "Monkey's Audio",
+    rb"TTA1": "True Audio",
+}
 
 _BUFFER_SIZE = 1 << 16
+
+# Lossless codecs whose frames carry a checksum. FFmpeg gives damaged frames out, as noise, unless told not
+# to. Elsewhere checksums are often wrong in files that are in order.
+_CHECKED_CODECS = frozenset({"flac", "tta", "wavpack"})
 
 # FFmpeg searches the first 5 MB of 16-bit samples in a wav for hidden DTS, which takes longer than
 # decoding a short clip; what it looks for is at the start.
@@ -198,11 +203,11 @@ def _read_head(file: FileIO) -> bytes:
 def _unopened(path: StrPath, file: FileIO, error: FFmpegError) -> AudioError:
     """Return the error for a file in which FFmpeg finds no sound format, or cannot open the one it finds."""
     head = _read_head(file)
-    kind = next((kind for at, mark, kind in _SIGNATURES if head[at : at + len(mark)] == mark), None)
+    kind = next((kind for mark, kind in _SIGNATURES.items() if re.match(mark, head, re.DOTALL)), None)
     if kind is not None:
         return AudioError(
-            f"{printable(path)}: begins like a {kind} file, but is too damaged or incomplete to be read "
-            f"({error.strerror}); get it again",
+            f"{printable(path)}: begins like a file in the format {kind}, but is too damaged or "
+            f"incomplete to be read ({error.strerror}); get it again",
             outcome="corrupt",
         )
     return AudioError(
@@ -231,6 +236,8 @@ def _choose_stream(path: StrPath, container: InputContainer, limits: Limits) -> 
             other.discard = Discard.all
     # A file is one job among several: threads belong to the caller.
     stream.codec_context.thread_count = 1
+    if stream.codec_context.codec.canonical_name in _CHECKED_CODECS:
+        stream.codec_context.options = {"err_detect": "crccheck+explode"}
     try:
         stream.codec_context.open()
     except FFmpegError as error:

@@ -23,6 +23,7 @@ from taggram.errors import AudioError
 # What may be missing at the end before a file counts as truncated: both must be exceeded.
 _TOLERATED_FRACTION = 0.02
 _TOLERATED_DURATION = 1.0  # seconds
+_NEGLIGIBLE_DURATION = 0.1  # seconds, as encoders add and take away
 
 _LATEST_START = 1e9  # seconds; times beyond do not fit into a container's clock
 
@@ -217,6 +218,11 @@ class _Window:
         self._is_capped = duration is None or duration > max_duration
 
     @property
+    def heard(self) -> float:
+        """Seconds from the beginning of the sound to the end of the last block."""
+        return self.position / self.sample_rate
+
+    @property
     def is_full(self) -> bool:
         """Nothing more is wanted."""
         return self.position >= self._end
@@ -241,7 +247,8 @@ def _report(sound: Sound, reader: FrameReader, mixer: Mixer, window: _Window) ->
             outcome="corrupt",
         )
     declared = _declared_duration(sound)
-    shortfalls = list(_shortfalls(sound, reader, window, declared))
+    missing = 0.0 if declared is None or window.is_full else declared - window.heard
+    shortfall = _shortfall(sound, reader, window, missing)
     return DecodeReport(
         duration=window.n_given / window.sample_rate,
         declared_duration=declared,
@@ -252,29 +259,32 @@ def _report(sound: Sound, reader: FrameReader, mixer: Mixer, window: _Window) ->
         codec=sound.codec_name,
         native_sample_rate=sound.stream.codec_context.sample_rate,
         n_channels=sound.stream.codec_context.channels,
-        is_truncated=bool(shortfalls),
-        notes=(*shortfalls, *_remarks(sound, reader, mixer)),
+        is_truncated=shortfall is not None,
+        notes=(*([shortfall] if shortfall else []), *_remarks(sound, reader, mixer, missing)),
     )
 
 
-def _shortfalls(sound: Sound, reader: FrameReader, window: _Window, declared: float | None) -> Iterator[str]:
-    """Yield why this is not all of the sound; nothing if it is."""
+def _shortfall(sound: Sound, reader: FrameReader, window: _Window, missing: float) -> str | None:
+    """Return why this is not all of the sound; None if it is."""
+    if window.is_cut_off:
+        return f"stopped after {window.n_given / window.sample_rate:g} s, the longest that is allowed"
     if window.is_full:
-        if window.is_cut_off:
-            yield f"stopped after {window.n_given / window.sample_rate:g} s, the longest that is allowed"
-        return
-    heard = window.position / window.sample_rate
-    if declared and declared - heard > max(_TOLERATED_FRACTION * declared, _TOLERATED_DURATION):
-        yield f"holds {heard:.1f} s of the {declared:.1f} s that its header declares"
-    elif reader.has_broken_off:
-        yield f"could not be read any further after {heard:.1f} s"
-    elif sound.container_name == "ogg" and ogg.ends_within_page(sound.file):
-        yield f"breaks off in the middle of a page, after {heard:.1f} s"
+        return None
+    declared = window.heard + missing
+    if missing > max(_TOLERATED_FRACTION * declared, _TOLERATED_DURATION):
+        return f"holds {window.heard:.1f} s of the {declared:.1f} s that its header declares"
+    if reader.has_broken_off:
+        return f"could not be read any further after {window.heard:.1f} s"
+    if sound.container_name == "ogg" and ogg.ends_within_page(sound.file):
+        return f"breaks off in the middle of a page, after {window.heard:.1f} s"
+    return None
 
 
-def _remarks(sound: Sound, reader: FrameReader, mixer: Mixer) -> Iterator[str]:
+def _remarks(sound: Sound, reader: FrameReader, mixer: Mixer, missing: float) -> Iterator[str]:
     if n_bad := reader.n_bad + mixer.n_refused:
         yield f"damaged packets left out: {n_bad}"
+    if missing > _NEGLIGIBLE_DURATION:
+        yield f"seconds missing of what the header declares: {missing:.1f}"
     if mixer.n_nonfinite:
         yield f"samples that were not finite and became 0: {mixer.n_nonfinite}"
     if (n_streams := len(sound.container.streams.audio)) > 1:

@@ -18,12 +18,15 @@ from av.stream import Disposition
 
 # Containers whose header or index states the length; what others "declare" is FFmpeg's guess.
 _STATING = frozenset(
-    {"aiff", "ape", "asf", "au", "caf", "dsf", "flac", "matroska", "mov", "ogg", "tak", "tta", "w64", "wv"}
+    {"aiff", "ape", "au", "caf", "dsf", "flac", "matroska", "mov", "ogg", "tak", "tta", "w64", "wv"}
 )
 
 # Programs that write a wav into a pipe put about the largest number of 31 or 32 bits in its header.
 _PLACEHOLDERS = (1 << 31, 1 << 32)
 _PLACEHOLDER_SLACK = 1 << 16
+
+_ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_ASF_HAS_NO_DURATION = 1  # flag of a live broadcast
 
 _PCM_TAGS = frozenset({0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE})  # integer, float, A-law, μ-law, extensible
 
@@ -43,6 +46,8 @@ def read_promise(file: FileIO, container: InputContainer, stream: AudioStream) -
     try:
         if name == "wav":
             stated = _wav_duration(file)
+        elif name == "asf":
+            stated = _asf_duration(file)
         elif name == "mp3":
             stated = _mp3_duration(file, stream, guess)
         else:
@@ -89,6 +94,18 @@ def _wav_duration(file: FileIO) -> float | None:
 
 def _is_placeholder(length: int) -> bool:
     return any(abs(length - limit) <= _PLACEHOLDER_SLACK for limit in _PLACEHOLDERS)
+
+
+def _asf_duration(file: FileIO) -> float | None:
+    """Return what a Windows Media file promises; FFmpeg forgets it if bytes are missing."""
+    file.seek(0)
+    head = file.read(1 << 16)
+    at = head.find(_ASF_FILE_PROPERTIES)
+    if at < 0 or len(head) < at + 92:
+        return None
+    play_time, _, preroll, flags = struct.unpack("<QQQI", head[at + 64 : at + 92])
+    duration = float(play_time / 1e7 - preroll / 1e3)  # units of 100 ns, and of 1 ms
+    return None if flags & _ASF_HAS_NO_DURATION or duration <= 0 else duration
 
 
 def _mp3_duration(file: FileIO, stream: AudioStream, guess: float | None) -> float | None:
