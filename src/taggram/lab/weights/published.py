@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from taggram.errors import ChecksumError, ModelFileError, UnknownNameError
 from taggram.modelfile.specification import Specification
@@ -62,7 +62,7 @@ class PublishedCheckpoint:
     citation: str
     training_data: str
     peer_protocol: PeerProtocol
-    options: Mapping[str, int] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 _SOTA = "https://raw.githubusercontent.com/minzwon/sota-music-tagging-models"
