@@ -126,23 +126,25 @@ class DefaultModelTraining:
 
     def lessons(self) -> list[Lesson]:
         """Return the training set: clips, their variations, and sounds that are no music."""
-        train = self._split("train")
-        heard = [
-            (self._waveform(clip, n), load_arrays(self._heard(clip, n)))
-            for n in range(self.plan.n_variations + 1)
-            for clip in train
-        ]
-        embeddings = [self.ensemble.chunk_embeddings(said) for _, said in heard]
+        sounds, heard = [], []
+        for number in range(self.plan.n_variations + 1):
+            for clip in self._split("train"):
+                sounds.append(log_mel(self._waveform(clip, number)))
+                heard.append(load_arrays(self._heard(clip, number)))
+        embeddings = [self.ensemble.chunk_embeddings(said) for said in heard]
         everything = np.concatenate(embeddings).astype(np.float32)
         mean, spread = everything.mean(axis=0), everything.std(axis=0) + 1e-3
         lessons = [
             Lesson(
-                log_mel(waveform),
+                sound,
                 self.ensemble.chunk_scores(said),
                 ((embedding - mean) / spread).astype(np.float16),
             )
-            for (waveform, said), embedding in zip(heard, embeddings, strict=True)
+            for sound, said, embedding in zip(sounds, heard, embeddings, strict=True)
         ]
+        _log.info(
+            "training set: %d clips and variations, %d other sounds", len(lessons), self.plan.n_non_music
+        )
         quiet = np.quantile(np.concatenate([x.targets for x in lessons]), NON_MUSIC_QUANTILE, axis=0)
         return lessons + list(self._non_music(quiet.astype(np.float32)))
 

@@ -105,7 +105,7 @@ class DistillationSettings:
     max_band_mask: int = 8
     max_frame_mask: int = 16
     gain_db: float = 3.0
-    checkpoint_every: int = 250
+    checkpoint_every: int = 500
     seed: int = 2026
 
 
