@@ -95,6 +95,12 @@ def test_same_input_same_picture() -> None:
     assert draw(taggram).tobytes() != draw(taggram[::-1]).tobytes()
 
 
+def test_the_category_is_not_repeated_in_the_name() -> None:
+    long, short = (draw([[0.5]], make_tags(genre=[name])) for name in ("genre---rock", "rock"))
+    assert long.tobytes() == short.tobytes()
+    assert draw([[0.5]], make_tags(genre=["pop"])).tobytes() != short.tobytes()
+
+
 def test_clip_scores_draw_the_bars() -> None:
     bar = np.array(THEMES["light"].category_colour("genre"))
 

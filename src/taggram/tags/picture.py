@@ -154,7 +154,7 @@ def draw_taggram(
     _check_options(chunk_duration, duration, theme, max_tags, width)
 
     chosen = choose_tags(taggram, clip_scores, tags, max_tags=max_tags)
-    layout = _layout(width, [tags[index].name for index in chosen])
+    layout = _layout(width, [_label(tags[index]) for index in chosen])
     columns = average_over_columns(
         taggram[:, chosen],
         chunk_times,
@@ -333,7 +333,7 @@ class _Page:
         bottom = top + layout.row_height
         base_line = bottom - px(6)
         label = self.lettering(13)
-        name = label.shorten(row.tag.name, layout.label_width)
+        name = label.shorten(_label(row.tag), layout.label_width)
         label.write(name, (layout.margin, base_line), fill=theme.ink)
 
         colours = theme.score_map(CATEGORY_HUES[row.tag.category])
@@ -391,6 +391,11 @@ class _Page:
         box = (left, top, left + max(1, self.layout.px(0.5)), bottom)
         line = Image.new("RGB", (box[2] - box[0], box[3] - box[1]), self.theme.muted)
         self.image.paste(Image.blend(self.image.crop(box), line, 0.22), box)
+
+
+def _label(tag: Tag) -> str:
+    """Return the name without what its heading says: MTG-Jamendo's "genre---rock" is rock."""
+    return tag.name.rpartition("---")[2] or tag.name
 
 
 def _layout(width: int, names: Iterable[str]) -> _Layout:

@@ -1,0 +1,1 @@
+"""The pieces, one per module; each offers its `PIECE`."""

@@ -1,0 +1,1 @@
+"""A small recording studio in numpy: scores, instruments, effects, mixing and encoding."""
