@@ -116,6 +116,25 @@ def write_sound(
     return path
 
 
+def make_film(path: Path, duration: float, music: Waveform | None) -> Path:
+    """Write black pictures of `duration` seconds, with or without music at 44.1 kHz."""
+    with av.open(str(path), "w") as file:
+        pictures: Any = file.add_stream("mpeg4", rate=5)
+        pictures.width = pictures.height = 64
+        pictures.pix_fmt = "yuv420p"
+        sound: Any = None if music is None else file.add_stream("pcm_s16le", rate=44_100, layout="stereo")
+        if music is not None:
+            converter = av.AudioResampler(format="s16")
+            for frame in _frames(music, 44_100, "stereo"):
+                for part in converter.resample(frame):
+                    file.mux(sound.encode(part))
+        for _ in range(round(5 * duration)):
+            black = np.zeros((64, 64, 3), np.uint8)
+            file.mux(pictures.encode(av.VideoFrame.from_ndarray(black, "rgb24")))
+        file.mux(pictures.encode(None))
+    return path
+
+
 def cut(source: Path, target: Path, fraction: float) -> Path:
     """Write the first `fraction` of a file's bytes."""
     data = source.read_bytes()

@@ -7,7 +7,6 @@ import sys
 from io import FileIO
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 import soundfile
@@ -23,6 +22,7 @@ from tests.audio.make_audio import (
     claim_length,
     cut,
     encode,
+    make_film,
     make_music,
     make_song,
     overwrite,
@@ -251,15 +251,11 @@ def test_pictures_are_no_sound(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_film_without_sound_is_no_sound(tmp_path: Path) -> None:
-    path = tmp_path / "film.mp4"
-    with av.open(str(path), "w") as file:
-        stream = file.add_stream("mpeg4", rate=25)
-        stream.width = stream.height = 64
-        stream.pix_fmt = "yuv420p"
-        for _ in range(10):
-            file.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), "rgb24")))
-        file.mux(stream.encode(None))
-    refuse(path, "not_audio", "is a QuickTime / MOV file without any sound")
+    refuse(
+        make_film(tmp_path / "film.mp4", 2.0, None),
+        "not_audio",
+        "is a QuickTime / MOV file without any sound",
+    )
 
 
 PLAYLISTS = {

@@ -109,7 +109,8 @@ class Decoder:
             If sample_rate, start or duration is out of range.
         """
         check_arguments(sample_rate, start, duration, self._limits)
-        request = Request(os.fsencode(path), sample_rate, start, duration, self._limits)
+        folder = b"" if Path(os.fsdecode(path)).is_absolute() else os.fsencode(Path.cwd())
+        request = Request(folder, os.fsencode(path), sample_rate, start, duration, self._limits)
         return Decoding(self._blocks(request, timeout, total_timeout))
 
     def _idle_child(self) -> "_Child":
@@ -157,14 +158,20 @@ class _Child:
     """The process of `taggram.audio.worker` and the pipes to it."""
 
     def __init__(self, max_memory: int) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "taggram.audio.worker", str(max_memory)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # what a codec library prints is not for the terminal
-            pipesize=1 << 20,  # the child may be some blocks ahead
-            env=_environment(),
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "taggram.audio.worker", str(max_memory)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # what a codec library prints is not for the terminal
+                pipesize=1 << 20,  # the child may be some blocks ahead
+                env=_environment(),
+            )
+        except OSError as error:
+            raise TaggramError(
+                f"the decoder process cannot be started with {sys.executable!r}: {error.strerror}; "
+                "run Taggram with an ordinary Python"
+            ) from error
         # Also when the last reference is lost, and at the end of the program.
         self.kill = weakref.finalize(self, _kill, self._process)
         self._is_ready = False
@@ -218,8 +225,7 @@ class _Child:
 
 def _environment() -> dict[str, str]:
     """Return an environment in which the child finds the same packages and starts no idle threads."""
-    here = str(Path.cwd())
-    search_path = os.pathsep.join(entry or here for entry in sys.path)
+    search_path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     return {**os.environ, "PYTHONPATH": search_path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 

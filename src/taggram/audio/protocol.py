@@ -1,6 +1,6 @@
 """Messages between `Decoder` and its worker process: one kind byte, one length, the payload.
 
-    parent → worker   REQUEST   JSON: path (hexadecimal bytes), sample_rate, start, duration, limits
+    parent → worker   REQUEST   JSON of `Request`, paths as hexadecimal bytes
     worker → parent   READY     empty; once, after start
                       BLOCK     float32 samples in the machine's byte order; any number
                       REPORT    JSON of `DecodeReport`; ends the answer
@@ -34,8 +34,17 @@ class Kind(IntEnum):
 
 
 class Request(NamedTuple):
-    """One file to decode; the arguments of `taggram.audio.decode.decode`."""
+    """One file to decode: the arguments of `taggram.audio.decode.decode`, and where they were given.
 
+    Attributes
+    ----------
+    folder
+        Working directory of the parent, to which `path` may be relative.
+    path, sample_rate, start, duration, limits
+        As of `decode`.
+    """
+
+    folder: bytes
     path: bytes
     sample_rate: int
     start: float
@@ -75,14 +84,15 @@ def _read_exactly(pipe: IO[bytes], length: int) -> bytearray | None:
 
 def pack_request(request: Request) -> bytes:
     """Serialise a request."""
-    return pack_json({**request._asdict(), "path": request.path.hex(), "limits": asdict(request.limits)})
+    paths = {"folder": request.folder.hex(), "path": request.path.hex()}
+    return pack_json({**request._asdict(), **paths, "limits": asdict(request.limits)})
 
 
 def unpack_request(payload: bytes | bytearray) -> Request:
     """Restore a request."""
     fields = json.loads(payload)
-    path, limits = bytes.fromhex(fields["path"]), Limits(**fields["limits"])
-    return Request(**{**fields, "path": path, "limits": limits})
+    paths = {name: bytes.fromhex(fields[name]) for name in ("folder", "path")}
+    return Request(**{**fields, **paths, "limits": Limits(**fields["limits"])})
 
 
 def pack_report(report: DecodeReport) -> bytes:

@@ -9,9 +9,11 @@ import signal
 import sys
 import threading
 import traceback
+from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, NoReturn
 
+from taggram.audio.container import printable
 from taggram.audio.decode import decode
 from taggram.audio.protocol import (
     Kind,
@@ -46,6 +48,7 @@ def _listen(pipe: IO[bytes], requests: "SimpleQueue[Request]") -> None:
 
 def _answer(request: Request, pipe: IO[bytes]) -> None:
     try:
+        _enter(request.folder)
         decoding = decode(
             request.path,
             sample_rate=request.sample_rate,
@@ -58,14 +61,28 @@ def _answer(request: Request, pipe: IO[bytes]) -> None:
         write_message(pipe, Kind.REPORT, pack_report(decoding.report))
     except AudioError as error:
         write_message(pipe, Kind.ERROR, pack_json({"outcome": error.outcome, "message": str(error)}))
+    except MemoryError:
+        message = (
+            f"{printable(request.path)}: needs more memory than a decoder may take; "
+            "the file is damaged: get it again or leave it out"
+        )
+        write_message(pipe, Kind.ERROR, pack_json({"outcome": "corrupt", "message": message}))
     except BrokenPipeError:
         os._exit(0)
     except Exception:
         write_message(pipe, Kind.BUG, traceback.format_exc().encode())
 
 
+def _enter(folder: bytes) -> None:
+    """Follow the parent, to whose working directory a path may be relative."""
+    if folder and folder != os.fsencode(Path.cwd()):
+        os.chdir(folder)
+
+
 def limit_memory(n_bytes: int) -> None:
-    """Let the operating system refuse this process more than `n_bytes`, where it can."""
+    """Let the operating system refuse this process more than `n_bytes`, where it can; 0 sets no limit."""
+    if not n_bytes:
+        return
     try:
         import resource
     except ImportError:  # Windows
