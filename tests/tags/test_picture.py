@@ -38,7 +38,9 @@ def draw(taggram: Any, tags: list[Tag] | None = None, **options: Any) -> Image.I
     return draw_taggram(taggram, settings.pop("chunk_times"), tags, **settings)
 
 
-def read_row(image: Image.Image, theme: Any = "light", category: Category = "genre") -> np.ndarray:
+def read_row(
+    image: Image.Image, theme: Any = "light", category: Category = "genre", *, top: float = 1.0
+) -> np.ndarray:
     """Read the scores back from the one row of a picture: (n_columns,), by the theme's score map."""
     colours = THEMES[theme].score_map(CATEGORY_HUES[category]).astype(int)
     pixels = np.asarray(image.convert("RGB")).astype(int)
@@ -46,7 +48,7 @@ def read_row(image: Image.Image, theme: Any = "light", category: Category = "gen
     error = np.abs(row[:, None] - colours).sum(axis=2)
     inside = np.flatnonzero(error.min(axis=1) == 0)
     inside = inside[(inside > image.width // 8) & (inside < image.width * 0.83)]
-    scores: np.ndarray = (error.argmin(axis=1)[inside.min() : inside.max() + 1] / 255) ** 2
+    scores: np.ndarray = top * (error.argmin(axis=1)[inside.min() : inside.max() + 1] / 255) ** 1.5
     return scores
 
 
@@ -58,17 +60,25 @@ def test_pixels_show_the_scores(theme: str, category: Category) -> None:
     scores = read_row(draw(taggram, tags, theme=theme), theme, category)
     assert len(scores) > 1000
     middles = ((np.arange(6) + 0.5) / 6 * len(scores)).astype(int)
-    # Half a step of the 256 colours is at most 0.004 of a score; a few columns of the rounded ends are not
+    # Half a step of the 256 colours is at most 0.003 of a score; a few columns of the rounded ends are not
     # found, and a column is worth up to 0.004 here.
     np.testing.assert_allclose(scores[middles], taggram[:, 0], atol=0.02)
     np.testing.assert_allclose(scores[(middles[1] + middles[2]) // 2], 0.5, atol=0.02)
+
+
+@pytest.mark.parametrize(("strongest", "top"), [(0.09, 0.1), (0.11, 0.2), (0.5, 0.5), (0.51, 1.0)])
+def test_colours_end_at_the_first_round_score_that_is_not_exceeded(strongest: float, top: float) -> None:
+    taggram = np.array([[strongest], [strongest], [strongest / 3], [strongest / 3]])
+    scores = read_row(draw(taggram), top=top)
+    assert scores[len(scores) // 4] == pytest.approx(strongest, rel=0.02)
+    assert scores[-len(scores) // 6] == pytest.approx(strongest / 3, rel=0.04)
 
 
 def test_the_page_shows_through_gaps() -> None:
     image = draw([[0.5], [0.5]], chunk_times=np.array([0.0, 8.0]), duration=11.0)
     pixels = np.asarray(image)[round((92 + 30 + 10.5) * 2)]
     is_page = (pixels == THEMES["light"].page).all(axis=1)
-    heat = np.flatnonzero((pixels == THEMES["light"].score_map(CATEGORY_HUES["genre"])[180]).all(axis=1))
+    heat = np.flatnonzero((pixels == THEMES["light"].score_map(CATEGORY_HUES["genre"])[255]).all(axis=1))
     left, right = heat.min(), heat.max()
     assert is_page[left + int((right - left) * 0.35) : left + int((right - left) * 0.65)].mean() > 0.95
     assert not is_page[left : left + int((right - left) * 0.25)].any()
@@ -105,7 +115,7 @@ def test_clip_scores_draw_the_bars() -> None:
     bar = np.array(THEMES["light"].category_colour("genre"))
 
     def bar_length(score: float) -> int:
-        pixels = np.asarray(draw([[0.0]], clip_scores=np.array([score])))
+        pixels = np.asarray(draw([[0.9]], clip_scores=np.array([score])))
         row = pixels[round((92 + 30 + 10.5) * 2), round(1920 * 0.84) :]
         return int((row == bar).all(axis=1).sum())
 

@@ -5,9 +5,10 @@ the right. Shown are the tags with the largest root mean square over time – a 
 once but clearly counts – and of one category at most a third of all rows while others have any to show.
 
 A pixel column shows the mean score of its stretch of time, with scores linear between the centres of
-chunks; where no chunk lies, the page shows through. Colour follows the square root of the score on a
-fixed scale from 0 to 1, as the legend says: taggers rarely give high scores, and so two pictures can be
-compared.
+chunks; where no chunk lies, the page shows through. Colour follows (score / top)^(2/3), where `top` is the
+first of 0.1, 0.2, 0.5 and 1 that no score in the picture exceeds; the legend shows it, and the bars of the
+clip scores end there, too. Taggers differ much in how high they score: on one fixed linear scale most of
+their pictures would be empty.
 
 Conventions: taggram (n_chunks, n_tags) in [0, 1]; times and durations in seconds; `Box` and all
 lengths in pixels of the finished picture.
@@ -30,7 +31,9 @@ from taggram.tags.colours import CATEGORY_HUES, THEMES, Colour, Theme, ThemeName
 from taggram.tags.lettering import Lettering
 
 _TICK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
-_LEGEND_SCORES = (0.0, 0.05, 0.2, 0.5, 1.0)
+_TOPS = (0.1, 0.2, 0.5, 1.0)
+_EXPONENT = 2 / 3
+_LEGEND_SHARES = (0.0, 0.1, 0.4, 1.0)  # of the top
 
 
 class Box(NamedTuple):
@@ -165,7 +168,7 @@ def draw_taggram(
     rows = [
         _Row(tags[index], float(clip_scores[index]), columns[:, place]) for place, index in enumerate(chosen)
     ]
-    page = _Page.blank(layout, THEMES[theme], rows)
+    page = _Page.blank(layout, THEMES[theme], rows, _top(rows))
     page.draw_header(title, _subtitle(duration, model, len(chunk_times), chunk_duration))
     page.draw_rows(rows)
     page.draw_time_axis(duration)
@@ -262,11 +265,12 @@ def format_time(seconds: float) -> str:
 class _Page:
     layout: _Layout
     theme: Theme
+    top: float  # score of the strongest colour and the longest bar
     image: Image.Image
     draw: ImageDraw.ImageDraw
 
     @classmethod
-    def blank(cls, layout: _Layout, theme: Theme, rows: Sequence[_Row]) -> "_Page":
+    def blank(cls, layout: _Layout, theme: Theme, rows: Sequence[_Row], top: float) -> "_Page":
         n_groups = len({row.tag.category for row in rows})
         height = (
             layout.header_height
@@ -275,7 +279,7 @@ class _Page:
             + layout.footer_height
         )
         image = Image.new("RGB", (layout.width, height), theme.page)
-        return cls(layout, theme, image, ImageDraw.Draw(image))
+        return cls(layout, theme, top, image, ImageDraw.Draw(image))
 
     def lettering(self, size: float, *, spacing: float = 0.0, weight: float = 0.0) -> Lettering:
         unit = self.layout.unit
@@ -297,15 +301,15 @@ class _Page:
         colours = self.theme.score_map(None)
         self._paste_rounded(colours[np.linspace(0, 255, box.width).astype(int)][None], box, radius=3)
         lettering = self.lettering(10.5)
-        for score in _LEGEND_SCORES:
-            place = box.left + np.sqrt(score) * (box.width - 1)
+        for share in _LEGEND_SHARES:
+            place = box.left + share**_EXPONENT * (box.width - 1)
             lettering.write(
-                f"{score:g}",
+                f"{share * self.top:g}",
                 (place, box.bottom + self.layout.px(14)),
                 fill=self.theme.muted,
-                align="left" if score == 0 else "right" if score == 1 else "centre",
+                align="left" if share == 0 else "right" if share == 1 else "centre",
             )
-        caption = "score, square root scale"
+        caption = "score, to the power 2/3"
         lettering.write(
             caption, (box.right, box.top - self.layout.px(7)), fill=self.theme.muted, align="right"
         )
@@ -337,8 +341,8 @@ class _Page:
         label.write(name, (layout.margin, base_line), fill=theme.ink)
 
         colours = theme.score_map(CATEGORY_HUES[row.tag.category])
-        known = np.nan_to_num(np.sqrt(np.clip(row.scores, 0, 1)))
-        strip = colours[np.round(known * 255).astype(int)]
+        shade = np.nan_to_num(np.clip(row.scores / self.top, 0, 1) ** _EXPONENT)
+        strip = colours[np.round(shade * 255).astype(int)]
         strip[np.isnan(row.scores)] = theme.page
         self._paste_rounded(strip[None], Box(layout.heat_left, top, layout.heat_right, bottom), radius=3)
 
@@ -346,7 +350,7 @@ class _Page:
         bar = Box(
             layout.heat_right + px(16), top + px(7), layout.width - layout.margin - px(38), bottom - px(7)
         )
-        self._draw_bar(bar, row.clip_score, colour)
+        self._draw_bar(bar, row.clip_score / self.top, colour)
         label.write(
             f"{row.clip_score:.2f}", (layout.width - layout.margin, base_line), fill=theme.ink, align="right"
         )
@@ -391,6 +395,12 @@ class _Page:
         box = (left, top, left + max(1, self.layout.px(0.5)), bottom)
         line = Image.new("RGB", (box[2] - box[0], box[3] - box[1]), self.theme.muted)
         self.image.paste(Image.blend(self.image.crop(box), line, 0.22), box)
+
+
+def _top(rows: Iterable[_Row]) -> float:
+    """Return the round score at which colours and bars end."""
+    largest = max(max(row.clip_score, float(np.nanmax(row.scores, initial=0.0))) for row in rows)
+    return next((top for top in _TOPS if largest <= top), 1.0)
 
 
 def _label(tag: Tag) -> str:
