@@ -37,13 +37,6 @@ class Decoder:
         What a file may ask for.
     max_memory
         Bytes of address space that the child may take, where the operating system can limit it.
-
-    Examples
-    --------
-    >>> with Decoder() as decoder:  # doctest: +SKIP
-    ...     decoding = decoder.decode("song.mp3", sample_rate=16_000)
-    ...     n_samples = sum(len(block) for block in decoding)
-    ...     print(decoding.report.duration)
     """
 
     def __init__(self, *, limits: Limits = _DEFAULT_LIMITS, max_memory: int = 4 << 30) -> None:
