@@ -29,7 +29,7 @@ from taggram.lab.weights.published import CHECKPOINTS, PublishedCheckpoint, load
 
 _SYNTHETIC = "minzwon-sota-synthetic"
 #: Architecture and constructor options of every network with synthetic weights.
-_SYNTHETIC_NETWORKS: Mapping[str, tuple[str, Mapping[str, int]]] = {
+_SYNTHETIC_NETWORKS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "attention": ("self_attention", {}),
     "crnn": ("crnn", {}),
     "fcn": ("fcn", {}),

@@ -6,7 +6,7 @@ Both ways end in `export_model`, so no model file exists that was not compared w
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from taggram.errors import MissingExtraError, ModelFileError, UnknownNameError
 from taggram.modelfile.specification import CATEGORIES, Category, Specification, Tag
@@ -84,7 +84,7 @@ class OwnWeights:
     name: str
     architecture: str
     tags: tuple[Tag, ...]
-    options: Mapping[str, int] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     training_data: str = "not stated"
     licence: str = "not stated"
     paper: str = ""
