@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from taggram.lab.training.probes import LabelledSet, macro_recall, probe_class, probe_labels
+from taggram.lab.training.probes import (
+    LabelledSet,
+    fit_class_probe,
+    fit_label_probe,
+    macro_auc,
+    macro_recall,
+    probe_class,
+    probe_labels,
+)
 
 
 def labelled(n_clips: int, seed: int) -> LabelledSet:
@@ -25,6 +33,17 @@ def test_probe_finds_the_class() -> None:
     ]
     said = probe_class(*sets)
     assert macro_recall(sets[2].labels, said) > 0.8
+
+
+def test_either_kind_finds_label_and_class() -> None:
+    train, validation, test = (labelled(n, seed) for seed, n in enumerate((120, 60, 60)))
+    scores = fit_label_probe(train, validation, "svm")(test.embeddings)
+    assert scores.shape == test.labels.shape
+    assert macro_auc(test.labels, scores) > 0.9
+
+    classes = [LabelledSet(x.embeddings, x.labels[:, 0]) for x in (train, validation, test)]
+    said = fit_class_probe(*classes[:2], "logistic_regression")(test.embeddings)
+    assert macro_recall(classes[2].labels, said) > 0.8
 
 
 def test_macro_recall_counts_classes_alike() -> None:

@@ -9,7 +9,7 @@ is bool (n_clips, n_labels) for multi-label tasks and one class per clip otherwi
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ from taggram.lab.training.agreement import roc_auc_per_column
 
 Embeddings = NDArray[np.floating]
 Labels = NDArray[Any]
+Kind = Literal["logistic_regression", "svm"]
+"""Linear, or with a Gaussian kernel."""
+Probe = Callable[[Embeddings], Labels]
+"""What a fitted classifier says about embeddings, (n_clips, embedding_dim)."""
 
 STRENGTHS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
 """Inverse regularisation, scikit-learn's C."""
@@ -33,31 +37,32 @@ class LabelledSet:
 
 def probe_labels(train: LabelledSet, validation: LabelledSet, test: LabelledSet) -> NDArray[np.float64]:
     """Fit one logistic regression per label and return its scores on test, (n_test, n_labels)."""
-    from sklearn.linear_model import LogisticRegression
-
-    def scores(strength: float, judged: LabelledSet) -> NDArray[np.float64]:
-        columns = []
-        for present in train.labels.T:
-            classifier = LogisticRegression(C=strength, class_weight="balanced", max_iter=2000)
-            columns.append(_fit(classifier, train.embeddings, present).decision_function(judged.embeddings))
-        return np.stack(columns, axis=1)
-
-    best = _choose(lambda strength: macro_auc(validation.labels, scores(strength, validation)))
-    return scores(best, test)
+    return np.asarray(fit_label_probe(train, validation)(test.embeddings))
 
 
 def probe_class(train: LabelledSet, validation: LabelledSet, test: LabelledSet) -> Labels:
     """Fit a support vector machine with a Gaussian kernel and return its classes on test, (n_test,)."""
-    from sklearn.svm import SVC
+    return fit_class_probe(train, validation)(test.embeddings)
 
-    def classes(strength: float, judged: LabelledSet) -> Labels:
-        # SVMs want less regularisation than logistic regression at the same place of the grid.
-        classifier = SVC(C=100 * strength, class_weight="balanced")
-        fitted = _fit(classifier, train.embeddings, train.labels)
-        return np.asarray(fitted.predict(judged.embeddings))
 
-    best = _choose(lambda strength: macro_recall(validation.labels, classes(strength, validation)))
-    return classes(best, test)
+def fit_label_probe(train: LabelledSet, validation: LabelledSet, kind: Kind = "logistic_regression") -> Probe:
+    """Fit one classifier per label; the probe maps embeddings to scores, (n_clips, n_labels)."""
+
+    def fit(strength: float) -> Probe:
+        fitted = [_fit(_classifier(kind, strength), train.embeddings, present) for present in train.labels.T]
+        return lambda embeddings: np.stack([f.decision_function(embeddings) for f in fitted], axis=1)
+
+    return _choose(fit, lambda probe: macro_auc(validation.labels, probe(validation.embeddings)))
+
+
+def fit_class_probe(train: LabelledSet, validation: LabelledSet, kind: Kind = "svm") -> Probe:
+    """Fit one classifier of several classes; the probe maps embeddings to classes, (n_clips,)."""
+
+    def fit(strength: float) -> Probe:
+        fitted = _fit(_classifier(kind, strength), train.embeddings, train.labels)
+        return lambda embeddings: np.asarray(fitted.predict(embeddings))
+
+    return _choose(fit, lambda probe: macro_recall(validation.labels, probe(validation.embeddings)))
 
 
 def macro_auc(y_true: NDArray[np.bool_], y_score: NDArray[np.floating]) -> float:
@@ -78,5 +83,16 @@ def _fit(classifier: Any, embeddings: Embeddings, labels: Labels) -> Any:
     return make_pipeline(StandardScaler(), classifier).fit(embeddings, labels)
 
 
-def _choose(figure: Callable[[float], float]) -> float:
-    return max(STRENGTHS, key=figure)
+def _classifier(kind: Kind, strength: float) -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.svm import SVC
+
+    if kind == "logistic_regression":
+        return LogisticRegression(C=strength, class_weight="balanced", max_iter=2000)
+    # SVMs want less regularisation than logistic regression at the same place of the grid.
+    return SVC(C=100 * strength, class_weight="balanced")
+
+
+def _choose(fit: Callable[[float], Probe], figure: Callable[[Probe], float]) -> Probe:
+    """Return the probe of the strength with the best figure."""
+    return max(map(fit, STRENGTHS), key=figure)
