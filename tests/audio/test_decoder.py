@@ -131,17 +131,18 @@ def test_a_crash_between_files_is_nobodys_fault(decoder: Decoder, songs: dict[st
 
 @needs_posix
 def test_a_hang_ends_in_a_timeout(decoder: Decoder, long_song: Path, songs: dict[str, Path]) -> None:
-    decoding = decoder.decode(long_song, sample_rate=16_000, timeout=0.4)
+    list(decoder.decode(songs["song.mp3"], sample_rate=16_000))  # it has started
+    decoding = decoder.decode(long_song, sample_rate=16_000, timeout=1.5)
     next(decoding)
     assert decoder.pid is not None
     pid = decoder.pid
     os.kill(pid, signal.SIGSTOP)
     begin = time.monotonic()
-    match = r"long\.wav: the decoder gave nothing for 0\.4 s, .* leave it out or allow more time"
+    match = r"long\.wav: the decoder gave nothing for 1\.5 s, .* leave it out or allow more time"
     with pytest.raises(AudioError, match=match) as caught:
         list(decoding)
     assert caught.value.outcome == "timeout"
-    assert 0.3 < time.monotonic() - begin < 5
+    assert 1.4 < time.monotonic() - begin < 30
     assert not is_alive(pid)
     assert len(concatenate(decoder.decode(songs["song.mp3"], sample_rate=16_000)))
 
@@ -165,12 +166,14 @@ def test_the_whole_file_has_a_limit_too() -> None:
     assert "took more than 0.3 s in all" in str(verdict)
 
 
-def test_a_slow_reader_is_no_hang(decoder: Decoder, long_song: Path) -> None:
+def test_a_slow_reader_is_no_hang(decoder: Decoder, long_song: Path, songs: dict[str, Path]) -> None:
     """The time between two blocks belongs to the reader, also while the child waits for the pipe."""
-    decoding = decoder.decode(long_song, sample_rate=16_000, timeout=0.5, total_timeout=5)
-    for number, _ in enumerate(decoding):
-        if number in (0, 60):
-            time.sleep(1.2)
+    list(decoder.decode(songs["song.mp3"], sample_rate=16_000))  # it has started
+    decoding = decoder.decode(long_song, sample_rate=16_000, timeout=1.5, total_timeout=1.9)
+    next(decoding)
+    time.sleep(2.0)
+    n_samples = sum(map(len, decoding))
+    assert n_samples > 290 * 16_000
     assert decoding.report.duration == 300.0
 
 

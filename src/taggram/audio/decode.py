@@ -187,13 +187,16 @@ def _open_at(path: StrPath, second: int, limits: Limits) -> Iterator[tuple[Sound
 
 def _resampled(reader: FrameReader, n_before: int, mixer: Mixer, sample_rate: int) -> Iterator[Block]:
     resampler = Resampler(sample_rate)
-    for frames in reader.frames():
-        for native_rate, block in mixer.add(frames, n_before):
-            yield from resampler.add(native_rate, block)
+    for native_rate, block in _mixed(reader, mixer):
+        yield from resampler.add(native_rate, block[n_before:])
         n_before = 0
-    for native_rate, block in mixer.flush():
-        yield from resampler.add(native_rate, block)
     yield from resampler.flush()
+
+
+def _mixed(reader: FrameReader, mixer: Mixer) -> Iterator[tuple[int, Block]]:
+    for frames in reader.frames():
+        yield from mixer.add(frames)
+    yield from mixer.flush()
 
 
 class _Window:

@@ -4,7 +4,7 @@ Conventions: a block is float32 of shape (n_samples,); mono is the mean of all c
 samples are scaled by their full scale to [−1, 1). Resampling is soxr's "HQ", streamed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,14 +66,30 @@ class Mixer:
         self.n_nonfinite = 0
         self.peak = 0.0
         self._shape: tuple[int, int, str, str] | None = None
-        self._block: Block = np.empty(0, np.float32)
+        self._buffer: Block = np.empty(0, np.float32)
         self._n_filled = 0
 
+    def add(self, frames: Sequence[AudioFrame]) -> Iterator[tuple[int, Block]]:
+        """Take frames; yield (sample_rate, block) whenever a block is full.
+
+        A block is only there until the next one is asked for: memory that is new every time costs more
+        than mixing does.
+        """
+        n_taken = 0
+        while (n_taken := self._fill(frames, n_taken)) < len(frames):
+            yield from self.flush()
+
+    def flush(self) -> Iterator[tuple[int, Block]]:
+        """Yield (sample_rate, block) of what is in hand, if anything."""
+        if self._shape is not None and self._n_filled:
+            n_filled, self._n_filled = self._n_filled, 0
+            yield self._shape[0], self._finish(self._buffer[:n_filled])
+
     @np.errstate(all="ignore")  # NaN and infinity are dealt with in `_finish`
-    def add(self, frames: Iterable[AudioFrame], n_skipped: int = 0) -> list[tuple[int, Block]]:
-        """Take frames, the first without its first samples; return (sample_rate, block) of full blocks."""
-        ready: list[tuple[int, Block]] = []
-        for frame in frames:
+    def _fill(self, frames: Sequence[AudioFrame], begin: int) -> int:
+        """Mix frames from `begin` on; return the index of the first that does not fit any more."""
+        for index in range(begin, len(frames)):
+            frame = frames[index]
             layout = frame.layout
             n_channels = layout.nb_channels
             # The names of one or two channels do not matter, and take time to ask for.
@@ -82,26 +98,17 @@ class Mixer:
                 if not self._accepts(frame.sample_rate, n_channels):
                     self.n_refused += 1
                     continue
-                ready += self.flush()
+                if self._n_filled:
+                    return index
                 self._begin(*shape)
-            for part in self._converter.resample(frame) if self._converter else (frame,):
-                n_samples = part.samples - n_skipped
-                if self._n_filled + n_samples > len(self._block):
-                    ready += self.flush()
-                    self._block = np.empty(max(self._block_length, n_samples), np.float32)
-                n_filled = self._n_filled + n_samples
-                self._mix(part, n_samples, n_skipped, self._block[self._n_filled : n_filled])
-                self._n_filled = n_filled
-                n_skipped = 0
-        return ready
-
-    def flush(self) -> list[tuple[int, Block]]:
-        """Return (sample_rate, block) of what is in hand, if anything."""
-        if self._shape is None or not self._n_filled:
-            return []
-        block = self._finish(self._block[: self._n_filled])
-        self._block, self._n_filled = np.empty(0, np.float32), 0
-        return [(self._shape[0], block)]
+            n_filled = self._n_filled + frame.samples
+            if n_filled > len(self._buffer):
+                if self._n_filled:
+                    return index
+                self._buffer = np.empty(n_filled, np.float32)
+            self._mix(frame, self._buffer[self._n_filled : n_filled])
+            self._n_filled = n_filled
+        return len(frames)
 
     def _accepts(self, sample_rate: int, n_channels: int) -> bool:
         limits = self._limits
@@ -112,36 +119,39 @@ class Mixer:
         name = format_name.removesuffix("p")
         is_direct = name in _SAMPLE_TYPES and n_channels <= 2
         self._shape = sample_rate, n_channels, format_name, layout_name
-        self._n_channels = n_channels
         self._converter = None if is_direct else AudioResampler(format="flt")
         self._is_planar = is_direct and name != format_name
-        self._dtype, self._scale, self._zero = _SAMPLE_TYPES[name if is_direct else "flt"]
-        self._step = self._dtype.itemsize * (1 if self._is_planar else n_channels)  # bytes of a plane
-        self._block_length = round(BLOCK_DURATION * sample_rate)
+        self._type = _SAMPLE_TYPES[name if is_direct else "flt"]
+        self._dtype = self._type.dtype
+        self._buffer = np.empty(round(BLOCK_DURATION * sample_rate), np.float32)
 
-    def _mix(self, frame: AudioFrame, n_samples: int, n_skipped: int, mono: Block) -> None:
-        """Write the sum of the channels to `mono`."""
+    def _mix(self, frame: AudioFrame, mono: Block) -> None:
+        """Write the sum of all channels to `mono`, in the unit of the samples."""
+        if self._converter:
+            [frame] = self._converter.resample(frame)
         planes: tuple[Any, ...] = frame.planes  # PyAV does not declare that they are buffers
-        dtype, n_channels = self._dtype, self._n_channels
-        skipped = n_skipped * self._step
         if self._is_planar:
-            channels = [np.frombuffer(plane, dtype, n_samples, skipped) for plane in planes]
+            channels = [np.frombuffer(plane, self._dtype, len(mono)) for plane in planes]
         else:
-            packed = np.frombuffer(planes[0], dtype, n_samples * n_channels, skipped)
+            assert self._shape is not None
+            n_channels = self._shape[1]
+            packed = np.frombuffer(planes[0], self._dtype, len(mono) * n_channels)
             channels = [packed[channel::n_channels] for channel in range(n_channels)]
-        if n_channels == 2:  # nearly always
-            np.add(channels[0], channels[1], mono, dtype=np.float32)
+        if len(channels) == 1:
+            mono[:] = channels[0]
             return
-        mono[:] = channels[0]
-        for channel in channels[1:]:
+        np.add(channels[0], channels[1], mono, dtype=np.float32)
+        for channel in channels[2:]:
             mono += channel
 
     def _finish(self, block: Block) -> Block:
-        scale = self._scale / self._n_channels
+        """Bring to scale, and replace what is no number."""
+        assert self._shape is not None
+        scale = self._type.scale / self._shape[1]
         if scale != 1.0:
             block *= np.float32(scale)
-        if self._zero:
-            block -= np.float32(self._zero * self._scale)
+        if self._type.zero:
+            block -= np.float32(self._type.zero * self._type.scale)
         peak = _peak(block)
         if not peak < _LOUDEST:  # also when the peak is NaN
             is_absurd = ~(np.abs(block) < _LOUDEST)
@@ -173,7 +183,7 @@ class Resampler:
             if native_rate != self._sample_rate:
                 self._stream = soxr.ResampleStream(native_rate, self._sample_rate, 1, "float32", "HQ")
         if self._stream is None:
-            yield block
+            yield block.copy()  # the block belongs to the mixer
         elif len(ready := self._stream.resample_chunk(block)):
             yield ready
 
