@@ -10,7 +10,7 @@ BIN := $(DEV)/bin
 demo: $(DEMO)/installed
 	$(DEMO)/bin/taggram tag examples/clips --recursive
 	@mkdir -p demo
-	@$(DEMO)/bin/taggram taggram examples/clips/medley.m4a --output demo/taggram.png >/dev/null
+	@$(DEMO)/bin/taggram taggram examples/clips/medley.m4a --output demo/taggram.png --chunk-hop 1 >/dev/null
 	@echo "The taggram of examples/clips/medley.m4a is in demo/taggram.png"
 
 ## Run lint, format, types, tests and docs build in an environment of their own.

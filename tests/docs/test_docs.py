@@ -65,7 +65,6 @@ def test_programs(music: Path, program: str) -> None:
         [sys.executable, "-c", program], cwd=music, capture_output=True, text=True, timeout=300
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
