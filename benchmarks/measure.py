@@ -19,7 +19,7 @@ Result = dict[str, float]
 Weights = tuple[str, str] | None
 
 
-def best_time(work: Callable[[], object], *, seconds: float = 4.0, at_least: int = 3) -> float:
+def best_time(work: Callable[[], object], *, seconds: float = 1.5, at_least: int = 2) -> float:
     """Return the shortest wall-clock time of `work` in seconds, after one run to warm up."""
     work()
     times: list[float] = []
