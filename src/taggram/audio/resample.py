@@ -119,6 +119,7 @@ class Mixer:
         name = format_name.removesuffix("p")
         is_direct = name in _SAMPLE_TYPES and n_channels <= 2
         self._shape = sample_rate, n_channels, format_name, layout_name
+        self._n_channels = n_channels
         self._converter = None if is_direct else AudioResampler(format="flt")
         self._is_planar = is_direct and name != format_name
         self._type = _SAMPLE_TYPES[name if is_direct else "flt"]
@@ -130,24 +131,28 @@ class Mixer:
         if self._converter:
             [frame] = self._converter.resample(frame)
         planes: tuple[Any, ...] = frame.planes  # PyAV does not declare that they are buffers
-        if self._is_planar:
-            channels = [np.frombuffer(plane, self._dtype, len(mono)) for plane in planes]
+        dtype, n_samples = self._dtype, len(mono)
+        if not self._is_planar:
+            self._mix_packed(np.frombuffer(planes[0], dtype, n_samples * self._n_channels), mono)
+        elif len(planes) == 2:
+            left, right = planes
+            left, right = np.frombuffer(left, dtype, n_samples), np.frombuffer(right, dtype, n_samples)
+            np.add(left, right, mono, dtype=np.float32)
         else:
-            assert self._shape is not None
-            n_channels = self._shape[1]
-            packed = np.frombuffer(planes[0], self._dtype, len(mono) * n_channels)
-            channels = [packed[channel::n_channels] for channel in range(n_channels)]
-        if len(channels) == 1:
-            mono[:] = channels[0]
+            mono[:] = np.frombuffer(planes[0], dtype, n_samples)
+
+    def _mix_packed(self, packed: NDArray[Any], mono: Block) -> None:
+        n_channels = self._n_channels
+        if n_channels == 1:
+            mono[:] = packed
             return
-        np.add(channels[0], channels[1], mono, dtype=np.float32)
-        for channel in channels[2:]:
-            mono += channel
+        np.add(packed[::n_channels], packed[1::n_channels], mono, dtype=np.float32)
+        for channel in range(2, n_channels):
+            mono += packed[channel::n_channels]
 
     def _finish(self, block: Block) -> Block:
         """Bring to scale, and replace what is no number."""
-        assert self._shape is not None
-        scale = self._type.scale / self._shape[1]
+        scale = self._type.scale / self._n_channels
         if scale != 1.0:
             block *= np.float32(scale)
         if self._type.zero:
