@@ -11,7 +11,8 @@ seconds of the decoded sound (encoder delay removed); sample `k` of the result i
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+
+import numpy as np
 
 from taggram.audio import ogg
 from taggram.audio.container import WITHOUT_SIGNATURE, Limits, Sound, StrPath, open_sound
@@ -152,44 +153,38 @@ def _decode(
     path: StrPath, sample_rate: int, start: float, duration: float | None, limits: Limits
 ) -> Generator[Block, None, DecodeReport]:
     # One second more than asked for, so that the resampling filter is in full swing at `start`.
-    with _open_at(path, max(0, int(start) - 1), limits) as (sound, reader, place):
+    with _open_at(path, max(0, int(start) - 1), limits) as (sound, reader, second):
         mixer = Mixer(limits)
-        window = _Window(sample_rate, start, duration, limits.max_duration, place.second * sample_rate)
-        for block in _resampled(reader, place.n_before, mixer, sample_rate):
+        window = _Window(sample_rate, start, duration, limits.max_duration, second * sample_rate)
+        for block in _resampled(reader, mixer, sample_rate):
             if len(part := window.crop(block)):
                 yield part
             if window.is_full:
                 break
-        if mixer.n_samples == 0 and place.second == 0:
+        if mixer.n_samples == 0 and second == 0:
             _check_empty(sound, reader)
         return _report(sound, reader, mixer, window)
 
 
-class _Place(NamedTuple):
-    """Where reading begins: at a second, and so many samples into the first frame."""
-
-    second: int
-    n_before: int
-
-
 @contextmanager
-def _open_at(path: StrPath, second: int, limits: Limits) -> Iterator[tuple[Sound, FrameReader, _Place]]:
-    """Open `path` at `second`, or at the beginning if that place cannot be reached."""
+def _open_at(path: StrPath, second: int, limits: Limits) -> Iterator[tuple[Sound, FrameReader, int]]:
+    """Open `path` at `second`, or at 0 if that place cannot be reached; yield which it is."""
     if second:
         with open_sound(path, limits) as sound:
             reader = FrameReader(sound, limits)
-            if (n_before := reader.seek(second)) is not None:
-                yield sound, reader, _Place(second, n_before)
+            if reader.seek(second):
+                yield sound, reader, second
                 return
     with open_sound(path, limits) as sound:
-        yield sound, FrameReader(sound, limits), _Place(0, 0)
+        yield sound, FrameReader(sound, limits), 0
 
 
-def _resampled(reader: FrameReader, n_before: int, mixer: Mixer, sample_rate: int) -> Iterator[Block]:
+def _resampled(reader: FrameReader, mixer: Mixer, sample_rate: int) -> Iterator[Block]:
     resampler = Resampler(sample_rate)
+    position = 0
     for native_rate, block in _mixed(reader, mixer):
-        yield from resampler.add(native_rate, block[n_before:])
-        n_before = 0
+        yield from resampler.add(native_rate, _leave_out(block, position, reader.left_out))
+        position += len(block)
     yield from resampler.flush()
 
 
@@ -197,6 +192,15 @@ def _mixed(reader: FrameReader, mixer: Mixer) -> Iterator[tuple[int, Block]]:
     for frames in reader.frames():
         yield from mixer.add(frames)
     yield from mixer.flush()
+
+
+def _leave_out(block: Block, begin: int, ranges: list[range]) -> Block:
+    """Return a block, whose first sample is number `begin`, without the samples in `ranges`."""
+    for left_out in reversed(ranges):
+        first, last = max(0, left_out.start - begin), max(0, left_out.stop - begin)
+        if first < min(last, len(block)):
+            block = np.delete(block, slice(first, last))
+    return block
 
 
 class _Window:

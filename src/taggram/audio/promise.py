@@ -7,7 +7,6 @@ the other hand it corrects a wav header that claims more than the file holds, wh
 Conventions: durations are seconds, lengths of data are bytes.
 """
 
-import os
 import struct
 from io import FileIO
 from typing import NamedTuple
@@ -15,6 +14,8 @@ from typing import NamedTuple
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
+
+from taggram.audio import mp3
 
 # Containers whose header or index states the length; what others "declare" is FFmpeg's guess.
 _STATING = frozenset(
@@ -110,30 +111,12 @@ def _asf_duration(file: FileIO) -> float | None:
 
 def _mp3_duration(file: FileIO, stream: AudioStream, guess: float | None) -> float | None:
     """Return what a Xing, Info or VBRI frame promises, unless FFmpeg found reason not to believe it."""
-    file.seek(0)
-    while (head := _read(file, 10))[:3] == b"ID3":
-        size = 0
-        for byte in head[6:10]:
-            size = size << 7 | byte & 0x7F
-        file.seek(size + (10 if head[5] & 0x10 else 0), os.SEEK_CUR)
-    file.seek(-10, os.SEEK_CUR)
-    n_frames = _mp3_frame_count(_read(file, 4096))
-    rate = stream.codec_context.sample_rate
+    n_frames, rate = mp3.read_header(file).n_frames, stream.codec_context.sample_rate
     if not n_frames or not rate or guess is None:
         return None
     # FFmpeg subtracts the encoder's delay, and ignores the count of files that were joined.
-    stated = n_frames * (1152 if rate >= 32_000 else 576) / rate
+    stated = n_frames * mp3.frame_length(rate) / rate
     return guess if abs(stated - guess) < 0.5 else None
-
-
-def _mp3_frame_count(first_frame: bytes) -> int | None:
-    for tag in (b"Xing", b"Info"):
-        if (at := first_frame.find(tag)) >= 0 and len(first_frame) >= at + 12:
-            flags, n_frames = struct.unpack(">II", first_frame[at + 4 : at + 12])
-            return int(n_frames) if flags & 1 else None
-    if (at := first_frame.find(b"VBRI")) >= 0 and len(first_frame) >= at + 18:
-        return int.from_bytes(first_frame[at + 14 : at + 18], "big")
-    return None
 
 
 def _read(file: FileIO, length: int) -> bytes:
