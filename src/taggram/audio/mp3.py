@@ -16,6 +16,8 @@ _DECODER_DELAY = 529
 _ENCODER_OFFSET = 120
 _DELAY_OFFSET = 141
 
+_HEADER_LENGTH = 256  # all of it lies within
+
 
 class Mp3Header(NamedTuple):
     """The beginning of an mp3 file.
@@ -45,7 +47,7 @@ def read_header(file: FileIO) -> Mp3Header:
     try:
         offset = _skip_tags(file)
         file.seek(offset)
-        return _parse(offset, file.read(1024))
+        return _parse(offset, file.read(_HEADER_LENGTH).ljust(_HEADER_LENGTH, b"\0"))
     finally:
         file.seek(position)
 

@@ -54,8 +54,8 @@ class Request(NamedTuple):
 
 def write_message(pipe: IO[bytes], kind: Kind, payload: bytes | memoryview = b"") -> None:
     """Write one message and push it out."""
-    pipe.write(_HEADER.pack(kind, len(payload)))
-    pipe.write(payload)
+    # In one piece, so that the reader wakes up once.
+    pipe.write(b"".join((_HEADER.pack(kind, len(payload)), payload)))
     pipe.flush()
 
 

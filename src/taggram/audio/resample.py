@@ -102,6 +102,8 @@ class Mixer:
                     return index
                 self._begin(*shape)
             n_filled = self._n_filled + frame.samples
+            if n_filled == self._n_filled:
+                continue
             if n_filled > len(self._buffer):
                 if self._n_filled:
                     return index
