@@ -1,5 +1,6 @@
 """Broken files, false files and files that are none: each ends in one outcome, and nothing is invented."""
 
+import errno
 import os
 import stat
 import struct
@@ -361,3 +362,12 @@ def test_damage_at_random_places_is_survived(
             except AudioError as error:
                 outcomes.add(error.outcome)
     assert {"heard", "corrupt"} <= outcomes
+    assert "unreadable" not in outcomes
+
+
+def test_an_impossible_place_in_the_file_is_no_error_of_the_disk(songs: dict[str, Path]) -> None:
+    """Where a damaged header sends FFmpeg; the file is corrupt then, not unreadable."""
+    with FileIO(songs["song.wav"]) as file:
+        anonymous = container._Anonymous(file)
+        assert anonymous.seek(-1) == -errno.EINVAL
+        assert anonymous.seek(10) == anonymous.tell() == 10

@@ -5,6 +5,7 @@ bytes. Only containers of `CONTAINERS` are opened and nothing else can be opened
 that a playlist, however named, cannot make the program read another file or reach the network.
 """
 
+import errno
 import os
 import re
 import stat
@@ -167,7 +168,17 @@ class _Anonymous:
     """A file without a name, so that FFmpeg judges it by its content alone."""
 
     def __init__(self, file: FileIO) -> None:
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+        self._file = file
+        self.read, self.tell = file.read, file.tell
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move, or tell FFmpeg that a damaged file sends it to an impossible place."""
+        try:
+            return self._file.seek(offset, whence)
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                return -errno.EINVAL
+            raise
 
 
 def _refuse(*_: Any) -> Never:
