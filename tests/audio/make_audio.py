@@ -71,11 +71,12 @@ def encode(
     container_format = {".aac": "adts", ".m4a": "ipod"}.get(path.suffix)
     layout = LAYOUTS[len(waveform)]
     with av.open(str(path), "w", format=container_format, options=dict(container_options or {})) as file:
-        stream: Any = file.add_stream(codec, rate=sample_rate, layout=layout, options=dict(options or {}))
+        variable = {} if quality is None else {"flags": "+qscale", "global_quality": str(118 * quality)}
+        stream: Any = file.add_stream(
+            codec, rate=sample_rate, layout=layout, options={**(options or {}), **variable}
+        )
         context: Any = stream.codec_context
         context.bit_rate = bit_rate or 64_000 * len(waveform)
-        if quality is not None:
-            context.qscale, context.global_quality = True, quality * 118
         context.open()
         converter = av.AudioResampler(
             format=context.format.name, layout=layout, rate=sample_rate, frame_size=context.frame_size or 4096

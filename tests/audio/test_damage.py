@@ -153,7 +153,7 @@ def test_a_scrap_at_the_end_is_no_damage(tmp_path: Path, songs: dict[str, Path],
     path = tmp_path / name
     path.write_bytes(songs[name].read_bytes() + b"TAG" + b"Title".ljust(125, b"\0"))
     _, report = hear(path)
-    assert report.duration == pytest.approx(SONG_DURATION, abs=0.01)
+    assert report.duration == pytest.approx(SONG_DURATION, abs=0.02)  # FFmpeg 8.0 misses the end of FLAC
     assert not report.is_truncated
 
 
@@ -309,7 +309,7 @@ def test_what_cannot_be_opened_is_unreadable(tmp_path: Path) -> None:
     refuse(tmp_path / "loop.mp3", "unreadable", "cannot be read: .*; check the path")
     (tmp_path / "file").write_bytes(b"x")
     refuse(tmp_path / "file" / "song.mp3", "unreadable", "cannot be read: .*; check the path")
-    with pytest.raises(AudioError, match="cannot be read: embedded null") as caught:
+    with pytest.raises(AudioError, match=r"nul\\x00\.mp3: cannot be read: .*embedded null") as caught:
         decode("nul\0.mp3", sample_rate=16_000).__next__()
     assert caught.value.outcome == "unreadable"
 

@@ -20,7 +20,6 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.stream import Discard
 
 from taggram.errors import AudioError
 
@@ -56,6 +55,9 @@ _SIGNATURES = {
 }
 
 _BUFFER_SIZE = 1 << 16
+
+# Before version 19, PyAV fails on tags that are not UTF-8 unless told not to.
+_TOLERANT: dict[str, Any] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
 
 # Lossless codecs whose frames carry a checksum. FFmpeg gives damaged frames out, as noise, unless told not
 # to. Elsewhere checksums are often wrong in files that are in order.
@@ -117,8 +119,9 @@ class Sound:
 
 
 def printable(path: StrPath) -> str:
-    r"""Return `path` as text that any terminal or UTF-8 file takes; invalid bytes become \\xNN."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    r"""Return `path` as text for any terminal: invalid UTF-8 and control characters become \\xNN."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 @contextmanager
@@ -190,18 +193,19 @@ def _open_container(path: StrPath, file: FileIO) -> InputContainer:
     if _read_head(file)[8:12] == b"WAVE":
         options["probesize"] = _WAV_PROBE_SIZE
     try:
-        return av.open(
+        container: InputContainer = av.open(
             _Anonymous(file),
             "r",
             container_options=options,
-            metadata_errors="replace",
             buffer_size=_BUFFER_SIZE,
             io_open=_refuse,
+            **_TOLERANT,
         )
     except FFmpegError as error:
         raise _unopened(path, file, error) from error
     except OSError as error:
         raise unreadable(path, error) from error
+    return container
 
 
 def _read_head(file: FileIO) -> bytes:
@@ -242,9 +246,6 @@ def _choose_stream(path: StrPath, container: InputContainer, limits: Limits) -> 
         )
     stream = next((s for s in known if s.codec_context.sample_rate), known[0])
     _check_stream(name, stream, limits)
-    for other in container.streams:
-        if other.index != stream.index:
-            other.discard = Discard.all
     # A file is one job among several: threads belong to the caller.
     stream.codec_context.thread_count = 1
     if stream.codec_context.codec.canonical_name in _CHECKED_CODECS:

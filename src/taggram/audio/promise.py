@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.stream import Disposition
 
 from taggram.audio import mp3
 
@@ -28,6 +27,8 @@ _PLACEHOLDER_SLACK = 1 << 16
 
 _ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _ASF_HAS_NO_DURATION = 1  # flag of a live broadcast
+
+_PICTURE_CODECS = frozenset({"bmp", "gif", "mjpeg", "png", "tiff", "webp"})
 
 _PCM_TAGS = frozenset({0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE})  # integer, float, A-law, μ-law, extensible
 
@@ -64,8 +65,9 @@ def _ffmpeg_duration(name: str, container: InputContainer, stream: AudioStream) 
         return stream.frames / rate  # the duration is already corrected to the size of the file
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
-    # The duration of a film is that of its pictures.
-    has_film = any(not v.disposition & Disposition.attached_pic for v in container.streams.video)
+    # The duration of a film is that of its pictures; cover art is a film of one picture.
+    codecs = {video.codec_context.name for video in container.streams.video if video.codec_context}
+    has_film = not codecs <= _PICTURE_CODECS
     return container.duration / 1e6 if container.duration and not has_film else None
 
 
