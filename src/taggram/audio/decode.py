@@ -77,7 +77,8 @@ class Decoding(Iterator[Block]):
 
     def __next__(self) -> Block:
         try:
-            return next(self._blocks)
+            with np.errstate(all="ignore"):  # the mixer deals with NaN and infinity
+                return next(self._blocks)
         except StopIteration as end:
             if end.value is not None:
                 self._report = end.value
@@ -190,8 +191,12 @@ def _resampled(reader: FrameReader, mixer: Mixer, sample_rate: int) -> Iterator[
 
 def _mixed(reader: FrameReader, mixer: Mixer) -> Iterator[tuple[int, Block]]:
     for frames in reader.frames():
-        yield from mixer.add(frames)
-    yield from mixer.flush()
+        for frame in frames:
+            if not mixer.add(frame):
+                yield mixer.take()
+                mixer.add(frame)
+    if not mixer.is_empty:
+        yield mixer.take()
 
 
 def _leave_out(block: Block, begin: int, ranges: list[range]) -> Block:

@@ -156,6 +156,7 @@ class _Child:
                 [sys.executable, "-P", "-m", "taggram.audio.worker", str(max_memory)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                bufsize=0,  # messages are read and written whole
                 stderr=subprocess.DEVNULL,  # what a codec library prints is not for the terminal
                 pipesize=1 << 20,  # the child may be some blocks ahead
                 env=_environment(),

@@ -24,7 +24,6 @@ _WARM_UP = 1
 # Failed attempts to read a packet at the very end that are more than a scrap of something else.
 _MANY_FAILURES = 10
 
-_FRAMES_AT_ONCE = 16
 _BYTES_AT_ONCE = 1 << 16
 
 
@@ -54,7 +53,7 @@ class FrameReader:
         self._sought: Iterator[list[AudioFrame]] | None = None
 
     def frames(self) -> Iterator[list[AudioFrame]]:
-        """Yield the frames in short lists: all, or those from where `seek` went."""
+        """Yield the frames of each packet: from the beginning, or from where `seek` went."""
         if self._sought is not None:
             return self._sought
         if self._sound.container_name == "mp3":
@@ -68,7 +67,7 @@ class FrameReader:
         After a failure the file must be opened anew, and read from the beginning.
         """
         container, stream = self._sound.container, self._sound.stream
-        begin = next((_time(frames[0]) for frames in self._decode(self._demux())), None)
+        begin = next((_time(frames[0]) for frames in self._decode(self._demux()) if frames), None)
         is_chained = self._sound.container_name == "ogg" and ogg.is_chained(self._sound.file)
         if begin is None or not stream.time_base or is_chained:
             return False
@@ -96,7 +95,6 @@ class FrameReader:
 
     def _decode(self, packets: "Iterator[Packet[AudioStream]]") -> Iterator[list[AudioFrame]]:
         decode = self._sound.stream.codec_context.decode
-        frames: list[AudioFrame] = []
         n_bad_in_a_row = 0
         for packet in packets:
             try:
@@ -111,15 +109,8 @@ class FrameReader:
                     self.has_broken_off = True
                     break
                 continue
-            if decoded:
-                n_bad_in_a_row = 0
-                frames += decoded
-            # A list costs less than as many generator steps.
-            if len(frames) >= _FRAMES_AT_ONCE:
-                yield frames
-                frames = []
-        if frames:
-            yield frames
+            n_bad_in_a_row = 0
+            yield decoded
 
     # PyAV's class cannot be subscripted at run time.
     def _demux(self) -> "Iterator[Packet[AudioStream]]":

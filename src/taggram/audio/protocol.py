@@ -54,8 +54,10 @@ class Request(NamedTuple):
 
 def write_message(pipe: IO[bytes], kind: Kind, payload: bytes | memoryview = b"") -> None:
     """Write one message and push it out."""
-    # In one piece, so that the reader wakes up once.
-    pipe.write(b"".join((_HEADER.pack(kind, len(payload)), payload)))
+    # In one piece, so that the reader wakes up once. Pipes without a buffer may take it in several.
+    rest = memoryview(b"".join((_HEADER.pack(kind, len(payload)), payload)))
+    while rest:
+        rest = rest[pipe.write(rest) :]
     pipe.flush()
 
 

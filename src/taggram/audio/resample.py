@@ -4,7 +4,7 @@ Conventions: a block is float32 of shape (n_samples,); mono is the mean of all c
 samples are scaled by their full scale to [−1, 1). Resampling is soxr's "HQ", streamed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from taggram.audio.container import Limits
 
 Block = NDArray[np.float32]
 
-BLOCK_DURATION = 1.5  # seconds of sound in one block: few blocks, little memory
+BLOCK_DURATION = 3.0  # seconds of sound in one block: few blocks, little memory
 
 # A float file may hold anything. 200 dB above full scale is no sound, and its power would overflow.
 _LOUDEST = 1e10
@@ -40,7 +40,9 @@ _SAMPLE_TYPES = {
 
 
 class Mixer:
-    """Collect frames of any kind into mono blocks, each of one sample rate.
+    """Collects frames of any kind into mono blocks, each of one sample rate.
+
+    Samples that are no numbers make numpy warn: call it under `np.errstate(all="ignore")`.
 
     Parameters
     ----------
@@ -69,48 +71,41 @@ class Mixer:
         self._buffer: Block = np.empty(0, np.float32)
         self._n_filled = 0
 
-    def add(self, frames: Sequence[AudioFrame]) -> Iterator[tuple[int, Block]]:
-        """Take frames; yield (sample_rate, block) whenever a block is full.
+    def add(self, frame: AudioFrame) -> bool:
+        """Mix a frame into the block in hand; return False if it does not fit, and `take` must come first."""
+        layout = frame.layout
+        n_channels = layout.nb_channels
+        # The names of one or two channels do not matter, and take time to ask for.
+        layout_name = layout.name if n_channels > 2 else ""
+        if (shape := (frame.sample_rate, n_channels, frame.format.name, layout_name)) != self._shape:
+            if not self._accepts(frame.sample_rate, n_channels):
+                self.n_refused += 1
+                return True
+            if self._n_filled:
+                return False
+            self._begin(*shape)
+        if (n_samples := frame.samples) > len(self._buffer) - self._n_filled:
+            if self._n_filled:
+                return False
+            self._buffer = np.empty(n_samples, np.float32)
+        if n_samples:
+            self._mix(frame, n_samples)
+        return True
 
-        A block is only there until the next one is asked for: memory that is new every time costs more
-        than mixing does.
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is in hand."""
+        return not self._n_filled
+
+    def take(self) -> tuple[int, Block]:
+        """Return (sample_rate, block) of what is in hand, which must not be nothing.
+
+        The block is only there until the next `add`: memory that is new every time costs more than
+        mixing does.
         """
-        n_taken = 0
-        while (n_taken := self._fill(frames, n_taken)) < len(frames):
-            yield from self.flush()
-
-    def flush(self) -> Iterator[tuple[int, Block]]:
-        """Yield (sample_rate, block) of what is in hand, if anything."""
-        if self._shape is not None and self._n_filled:
-            n_filled, self._n_filled = self._n_filled, 0
-            yield self._shape[0], self._finish(self._buffer[:n_filled])
-
-    @np.errstate(all="ignore")  # NaN and infinity are dealt with in `_finish`
-    def _fill(self, frames: Sequence[AudioFrame], begin: int) -> int:
-        """Mix frames from `begin` on; return the index of the first that does not fit any more."""
-        for index in range(begin, len(frames)):
-            frame = frames[index]
-            layout = frame.layout
-            n_channels = layout.nb_channels
-            # The names of one or two channels do not matter, and take time to ask for.
-            layout_name = layout.name if n_channels > 2 else ""
-            if (shape := (frame.sample_rate, n_channels, frame.format.name, layout_name)) != self._shape:
-                if not self._accepts(frame.sample_rate, n_channels):
-                    self.n_refused += 1
-                    continue
-                if self._n_filled:
-                    return index
-                self._begin(*shape)
-            n_filled = self._n_filled + frame.samples
-            if n_filled == self._n_filled:
-                continue
-            if n_filled > len(self._buffer):
-                if self._n_filled:
-                    return index
-                self._buffer = np.empty(n_filled, np.float32)
-            self._mix(frame, self._buffer[self._n_filled : n_filled])
-            self._n_filled = n_filled
-        return len(frames)
+        assert self._shape is not None
+        n_filled, self._n_filled = self._n_filled, 0
+        return self._shape[0], self._finish(self._buffer[:n_filled])
 
     def _accepts(self, sample_rate: int, n_channels: int) -> bool:
         limits = self._limits
@@ -128,12 +123,14 @@ class Mixer:
         self._dtype = self._type.dtype
         self._buffer = np.empty(round(BLOCK_DURATION * sample_rate), np.float32)
 
-    def _mix(self, frame: AudioFrame, mono: Block) -> None:
-        """Write the sum of all channels to `mono`, in the unit of the samples."""
+    def _mix(self, frame: AudioFrame, n_samples: int) -> None:
+        """Add the sum of all channels, in the unit of the samples, to the block in hand."""
+        begin, end = self._n_filled, self._n_filled + n_samples
+        mono, dtype = self._buffer[begin:end], self._dtype
+        self._n_filled = end
         if self._converter:
             [frame] = self._converter.resample(frame)
         planes: tuple[Any, ...] = frame.planes  # PyAV does not declare that they are buffers
-        dtype, n_samples = self._dtype, len(mono)
         if not self._is_planar:
             self._mix_packed(np.frombuffer(planes[0], dtype, n_samples * self._n_channels), mono)
         elif len(planes) == 2:

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import traceback
+from io import FileIO
 from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, NoReturn
@@ -33,7 +34,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests: SimpleQueue[Request] = SimpleQueue()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, requests), daemon=True).start()
-    answers = sys.stdout.buffer
+    answers = FileIO(sys.stdout.fileno(), "wb", closefd=False)  # without a buffer
     write_message(answers, Kind.READY)
     while True:
         _answer(requests.get(), answers)
