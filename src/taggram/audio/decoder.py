@@ -102,8 +102,7 @@ class Decoder:
             If sample_rate, start or duration is out of range.
         """
         check_arguments(sample_rate, start, duration, self._limits)
-        folder = b"" if Path(os.fsdecode(path)).is_absolute() else os.fsencode(Path.cwd())
-        request = Request(folder, os.fsencode(path), sample_rate, start, duration, self._limits)
+        request = Request(_folder_of(path), os.fsencode(path), sample_rate, start, duration, self._limits)
         return Decoding(self._blocks(request, timeout, total_timeout))
 
     def _idle_child(self) -> "_Child":
@@ -143,7 +142,7 @@ class Decoder:
         finally:
             watchdog.end()
             child.is_busy = False
-            if not has_ended:
+            if not has_ended or watchdog.has_struck:
                 child.kill()
 
 
@@ -160,6 +159,7 @@ class _Child:
                 stderr=subprocess.DEVNULL,  # what a codec library prints is not for the terminal
                 pipesize=1 << 20,  # the child may be some blocks ahead
                 env=_environment(),
+                start_new_session=True,  # Ctrl-C is for the parent, which finishes the file in hand
             )
         except OSError as error:
             raise TaggramError(
@@ -217,6 +217,16 @@ class _Child:
         )
 
 
+def _folder_of(path: StrPath) -> bytes:
+    """Return the working directory if `path` is relative to it; it may have changed since the child began."""
+    if Path(os.fsdecode(path)).is_absolute():
+        return b""
+    try:
+        return os.fsencode(Path.cwd())
+    except OSError:  # it was removed, and nothing is in it
+        return b""
+
+
 def _environment() -> dict[str, str]:
     """Return an environment in which the child finds the same packages and starts no idle threads."""
     search_path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
@@ -244,7 +254,13 @@ def _describe_exit(code: int) -> str:
 
 
 class _Watchdog:
-    """Kills a child that keeps its reader waiting too long; waits are marked by `with`."""
+    """Stops a child that keeps its reader waiting too long; waits are marked by `with`.
+
+    Attributes
+    ----------
+    has_struck
+        The child has been stopped.
+    """
 
     def __init__(self, child: _Child, timeout: float, total_timeout: float) -> None:
         self._child = child
@@ -252,7 +268,7 @@ class _Watchdog:
         self._total_timeout = total_timeout
         self._n_waited = 0.0  # seconds, of all waits that are over
         self._since: float | None = None
-        self._has_struck = False
+        self.has_struck = False
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -272,7 +288,7 @@ class _Watchdog:
 
     def verdict(self, name: str) -> AudioError | None:
         """Return the error for the wait that was too long; None if there was none."""
-        if not self._has_struck:
+        if not self.has_struck:
             return None
         return AudioError(
             f"{name}: the decoder gave nothing for {self._timeout:g} s, or took more than "
@@ -290,6 +306,6 @@ class _Watchdog:
     def _watch(self) -> None:
         while not self._is_over.wait(max(0.0, self._patience())):
             if self._since is not None and self._patience() <= 0:
-                self._has_struck = True
+                self.has_struck = True
                 self._child.stop()
                 return

@@ -136,8 +136,8 @@ class FrameReader:
     def _parse_mp3(self) -> "Iterator[Packet[AudioStream]]":
         """Yield the packets of an mp3 file without a demuxer.
 
-        An mp3 file is nothing but its frames, which the codec's parser finds. The demuxer would give the
-        same packets with times, and take a third of the time that decoding takes.
+        An mp3 file is nothing but its frames, which the codec's parser finds. The demuxer gives the same
+        packets with times, and takes three times as long to find them: a tenth of the whole work.
         """
         # A parser of its own: it looks ahead, and would tell the decoder of what is still to come.
         parser = CodecContext.create(self._sound.stream.codec_context.codec, "r")

@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, NoReturn
 
-from taggram.audio.container import printable
+from taggram.audio.container import printable, unreadable
 from taggram.audio.decode import decode
 from taggram.audio.protocol import (
     Kind,
@@ -30,7 +30,7 @@ from taggram.errors import AudioError
 
 def main() -> NoReturn:
     """Answer requests until the parent is gone."""
-    # Ctrl-C is for the parent, which finishes the file in hand.
+    # Ctrl-C is for the parent; where it has a session of its own, this process does not even hear of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests: SimpleQueue[Request] = SimpleQueue()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, requests), daemon=True).start()
@@ -49,7 +49,7 @@ def _listen(pipe: IO[bytes], requests: "SimpleQueue[Request]") -> None:
 
 def _answer(request: Request, pipe: IO[bytes]) -> None:
     try:
-        _enter(request.folder)
+        _enter(request)
         decoding = decode(
             request.path,
             sample_rate=request.sample_rate,
@@ -74,10 +74,13 @@ def _answer(request: Request, pipe: IO[bytes]) -> None:
         write_message(pipe, Kind.BUG, traceback.format_exc().encode())
 
 
-def _enter(folder: bytes) -> None:
+def _enter(request: Request) -> None:
     """Follow the parent, to whose working directory a path may be relative."""
-    if folder and folder != os.fsencode(Path.cwd()):
-        os.chdir(folder)
+    try:
+        if request.folder and request.folder != os.fsencode(Path.cwd()):
+            os.chdir(request.folder)
+    except OSError as error:
+        raise unreadable(request.path, error) from error
 
 
 def limit_memory(n_bytes: int) -> None:
