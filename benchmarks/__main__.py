@@ -83,7 +83,10 @@ class Benchmark:
         )
         peaks = {cores: self.run("matrix_peak", cores)["gflops"] for cores in self.cores}
         self.peaks = peaks
-        self.say("", f"Matrix multiplication in float32 reaches {_per_core(peaks, '.0f')} GFLOP/s.")
+        self.say(
+            "",
+            f"Matrix multiplication in float32 (the best of numpy, torch and ONNX Runtime) reaches {_per_core(peaks, '.0f')} GFLOP/s.",
+        )
 
     def measure_decoding(self, song: Path) -> None:
         """Decode, downmix and resample."""
