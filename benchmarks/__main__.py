@@ -85,7 +85,8 @@ class Benchmark:
         self.peaks = peaks
         self.say(
             "",
-            f"Matrix multiplication in float32 (the best of numpy, torch and ONNX Runtime) reaches {_per_core(peaks, '.0f')} GFLOP/s.",
+            "Matrix multiplication in float32, by the best of numpy, torch and ONNX Runtime, reaches "
+            f"{_per_core(peaks, '.0f')} GFLOP/s.",
         )
 
     def measure_decoding(self, song: Path) -> None:

@@ -19,9 +19,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Literal
 
-AudioOutcome = Literal[
-    "too_short", "silent", "corrupt", "unsupported", "not_audio", "unreadable", "timeout"
-]
+AudioOutcome = Literal["too_short", "silent", "corrupt", "unsupported", "not_audio", "unreadable", "timeout"]
 
 
 class TaggramError(Exception):

@@ -41,9 +41,11 @@ def test_either_kind_finds_label_and_class() -> None:
     assert scores.shape == test.labels.shape
     assert macro_auc(test.labels, scores) > 0.9
 
-    classes = [LabelledSet(x.embeddings, x.labels[:, 0]) for x in (train, validation, test)]
-    said = fit_class_probe(*classes[:2], "logistic_regression")(test.embeddings)
-    assert macro_recall(classes[2].labels, said) > 0.8
+    class_train, class_validation, class_test = (
+        LabelledSet(x.embeddings, x.labels[:, 0]) for x in (train, validation, test)
+    )
+    said = fit_class_probe(class_train, class_validation, "logistic_regression")(test.embeddings)
+    assert macro_recall(class_test.labels, said) > 0.8
 
 
 def test_macro_recall_counts_classes_alike() -> None:
