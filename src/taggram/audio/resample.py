@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import soxr
+from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from taggram.audio.container import Limits
 Block = NDArray[np.float32]
 
 BLOCK_DURATION = 3.0  # seconds of sound in one block: few blocks, little memory
+
+# Few enough to stay in the cache until they are mixed.
+_SAMPLES_AT_ONCE = 1 << 14
 
 # A float file may hold anything. 200 dB above full scale is no sound, and its power would overflow.
 _LOUDEST = 1e10
@@ -69,7 +73,8 @@ class Mixer:
         self.peak = 0.0
         self._shape: tuple[int, int, str, str] | None = None
         self._buffer: Block = np.empty(0, np.float32)
-        self._n_filled = 0
+        self._n_filled = 0  # waiting frames included
+        self._waiting = AudioFifo()
 
     def add(self, frame: AudioFrame) -> bool:
         """Mix a frame into the block in hand; return False if it does not fit, and `take` must come first."""
@@ -89,7 +94,7 @@ class Mixer:
                 return False
             self._buffer = np.empty(n_samples, np.float32)
         if n_samples:
-            self._mix(frame, n_samples)
+            self._wait(frame, n_samples)
         return True
 
     @property
@@ -104,6 +109,7 @@ class Mixer:
         mixing does.
         """
         assert self._shape is not None
+        self._mix_waiting()
         n_filled, self._n_filled = self._n_filled, 0
         return self._shape[0], self._finish(self._buffer[:n_filled])
 
@@ -122,14 +128,25 @@ class Mixer:
         self._type = _SAMPLE_TYPES[name if is_direct else "flt"]
         self._dtype = self._type.dtype
         self._buffer = np.empty(round(BLOCK_DURATION * sample_rate), np.float32)
+        self._waiting = AudioFifo()
 
-    def _mix(self, frame: AudioFrame, n_samples: int) -> None:
-        """Add the sum of all channels, in the unit of the samples, to the block in hand."""
-        begin, end = self._n_filled, self._n_filled + n_samples
-        mono, dtype = self._buffer[begin:end], self._dtype
-        self._n_filled = end
+    def _wait(self, frame: AudioFrame, n_samples: int) -> None:
+        """Let a frame wait until there are some to mix at once: most of the cost is per call."""
         if self._converter:
             [frame] = self._converter.resample(frame)
+        frame.pts = None  # a gap in time is no gap in the sound
+        self._waiting.write(frame)
+        self._n_filled += n_samples
+        if self._waiting.samples >= _SAMPLES_AT_ONCE:
+            self._mix_waiting()
+
+    def _mix_waiting(self) -> None:
+        """Put the sum of all channels, in the unit of the samples, into the block in hand."""
+        frame = self._waiting.read(0, partial=True)
+        if frame is None:
+            return
+        n_samples = frame.samples
+        mono, dtype = self._buffer[self._n_filled - n_samples : self._n_filled], self._dtype
         planes: tuple[Any, ...] = frame.planes  # PyAV does not declare that they are buffers
         if not self._is_planar:
             self._mix_packed(np.frombuffer(planes[0], dtype, n_samples * self._n_channels), mono)
