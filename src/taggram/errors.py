@@ -6,6 +6,8 @@
     ├── ModelFileError        a model file is missing, damaged or not one of ours
     │   └── ChecksumError     the bytes are not the bytes that were promised
     ├── DownloadError         published weights could not be fetched
+    ├── LibraryError          the user's library is missing, damaged, in use or of another version
+    ├── ExpressionError       a search expression cannot be read; holds the place
     ├── DatasetError          a copy of a dataset is incomplete, or not what was asked for
     ├── EvaluationError       an evaluation or comparison would not mean what it seems to
     ├── RecipeError           a training recipe, or a run to be resumed, does not fit
@@ -54,6 +56,33 @@ class ChecksumError(ModelFileError):
 
 class DownloadError(TaggramError):
     """Published weights could not be fetched from their origin."""
+
+
+class LibraryError(TaggramError):
+    """The user's library is missing, damaged, in use, or cannot do what was asked."""
+
+
+class ExpressionError(TaggramError, ValueError):
+    """A search expression cannot be read.
+
+    Attributes
+    ----------
+    reason
+        What is wrong, in one line.
+    text
+        The whole expression.
+    start, end
+        Where in `text` it is wrong; at the end of the text, both are its length.
+    """
+
+    def __init__(self, reason: str, *, text: str, start: int, end: int) -> None:
+        marks = " " * start + "^" * max(1, end - start)
+        line = "".join(" " if letter.isspace() else letter for letter in text)
+        super().__init__(f"{reason}\n  {line}\n  {marks}")
+        self.reason = reason
+        self.text = text
+        self.start = start
+        self.end = end
 
 
 class DatasetError(TaggramError):
