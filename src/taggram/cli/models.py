@@ -1,6 +1,6 @@
 """`taggram models`: list, show, pull, import, export and verify model files."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -176,12 +176,10 @@ def _pull(checkpoint: "PublishedCheckpoint", directory: Path | None, again: bool
 
 def _download(checkpoint: "PublishedCheckpoint") -> Path:
     from taggram.cli._progress import download_bar
-    from taggram.lab.weights.fetch import fetch
-    from taggram.modelfile.cache import downloads_directory
+    from taggram.lab.weights.fetch import download_path, fetch
 
-    kept = downloads_directory() / f"{checkpoint.name}{PurePosixPath(checkpoint.url).suffix}"
     with download_bar(checkpoint.name, checkpoint.n_bytes) as progress:
-        return fetch(checkpoint, kept, progress=progress)
+        return fetch(checkpoint, download_path(checkpoint), progress=progress)
 
 
 def _is_usable(path: Path) -> bool:

@@ -15,6 +15,7 @@ import torch
 
 from taggram.errors import RecipeError
 from taggram.lab.metrics.ranking import roc_auc
+from taggram.lab.training.batches import Epochs
 from taggram.lab.training.recipe import Recipe
 from taggram.lab.training.run import RunFolder
 from taggram.lab.training.trainer import Trainer, predict, score_loss
@@ -61,6 +62,7 @@ def train_in(folder: Path, recipe: Recipe, *, stop_after: int | None = None) -> 
         {"balance": "sampling"},
         {"mixing": 0.5},
         {"augmentations": [{"name": "gain"}, {"name": "white_noise", "probability": 0.2}]},
+        {"augmentations": [{"name": "mixing", "options": {"max_db": -6.0}, "probability": 0.3}]},
         {"dataset": "class"},
         {"dataset": "class", "unit": "song", "balance": "loss"},
         {"precision": "bfloat16"},
@@ -185,3 +187,30 @@ def test_score_loss_agrees_with_torch(rng: np.random.Generator, task: str) -> No
         expected = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=weights)
         found = score_loss(logits.sigmoid(), labels, "multi_label", weights)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_mixing_gives_the_tags_of_both() -> None:
+    clips = make_clips(20, 1)
+    recipe = recipe_of(augmentations=[{"name": "mixing", "probability": 1.0}])
+    plain, mixed = (
+        [batch.labels for batch in Epochs(clips, r, chunk_length=2000, sample_rate=4000).batches(0)]
+        for r in (recipe_of(), recipe)
+    )
+    assert all(np.isin(labels, (0, 1)).all() for labels in mixed)
+    assert sum(labels.sum() for labels in mixed) > sum(labels.sum() for labels in plain)
+    assert all((m >= p).all() for m, p in zip(mixed, plain, strict=True)), "no tag is lost"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"augmentations": [{"name": "gain", "options": {"loudness": 3}}]},
+            "'gain' does not take the options",
+        ),
+        ({"dataset": "class", "augmentations": [{"name": "mixing"}]}, "a class is only one"),
+    ],
+)
+def test_impossible_augmentations_are_refused(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(RecipeError, match=said):
+        train_in(tmp_path, recipe_of(**changes))

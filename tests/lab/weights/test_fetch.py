@@ -70,6 +70,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @dataclass(frozen=True)
 class File:
+    name: str
     url: str
     sha256: str
     n_bytes: int
@@ -100,7 +101,7 @@ def origin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Origin]:
 
 
 def published(content: bytes, url: str = "https://example.org/weights.pth") -> File:
-    return File(url=url, sha256=hashlib.sha256(content).hexdigest(), n_bytes=len(content))
+    return File(name="mine", url=url, sha256=hashlib.sha256(content).hexdigest(), n_bytes=len(content))
 
 
 def part_of(destination: Path) -> Path:

@@ -5,20 +5,23 @@ augmented and with what it is mixed do not depend on threads, batch order or an 
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taggram.errors import RecipeError
 from taggram.lab.deformations import DEFORMATIONS, Deformation
+from taggram.lab.deformations.mixing import mix_tags
 from taggram.lab.training.clips import Clips, Waveform, draw_order
 from taggram.lab.training.recipe import Augmentation, Recipe
 
 _AHEAD = 4  # batches that wait for the network at most
+
+Labels = NDArray[np.float32]
+Chunk = tuple[Waveform, Labels]
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Batch:
     """
 
     waveforms: NDArray[np.float32]
-    labels: NDArray[np.float32]
+    labels: Labels
 
 
 class Augmenter:
@@ -41,18 +44,31 @@ class Augmenter:
 
     def __init__(self, augmentations: tuple[Augmentation, ...], sample_rate: int) -> None:
         self._sample_rate = sample_rate
-        self._chain: list[tuple[Deformation, float]] = [
-            (DEFORMATIONS.get(a.name)(), a.probability) for a in augmentations
-        ]
+        self._chain = [(_build(augmentation), augmentation.probability) for augmentation in augmentations]
 
-    def __call__(self, waveform: Waveform, rng: np.random.Generator) -> Waveform:
-        """Return the augmented chunk, of the same length."""
+    def __call__(self, chunk: Chunk, rng: np.random.Generator, draw_partner: Callable[[], Chunk]) -> Chunk:
+        """Return the augmented chunk, of the same length, and its labels."""
+        waveform, labels = chunk
         length = len(waveform)
         for deformation, probability in self._chain:
-            if rng.random() < probability:
-                waveform = deformation.apply(waveform, self._sample_rate, deformation.draw(rng))
+            if rng.random() >= probability:
+                continue
+            state, partner = deformation.draw(rng), None
+            if deformation.needs_partner:
+                partner, partner_labels = draw_partner()
+                labels = mix_tags(labels, partner_labels)
+            waveform = deformation.apply(waveform, self._sample_rate, state, partner=partner)
         # A stretched chunk is repeated or cut to the length that the network takes.
-        return waveform if len(waveform) == length else np.resize(waveform, length)
+        return waveform if len(waveform) == length else np.resize(waveform, length), labels
+
+
+def _build(augmentation: Augmentation) -> Deformation:
+    try:
+        return DEFORMATIONS.get(augmentation.name)(**augmentation.options)
+    except TypeError as error:
+        raise RecipeError(
+            f"augmentation {augmentation.name!r} does not take the options {augmentation.options}: {error}"
+        ) from error
 
 
 class Epochs:
@@ -123,19 +139,26 @@ class Epochs:
             np.stack([waveforms for waveforms, _ in items]), np.stack([labels for _, labels in items])
         )
 
-    def _item(
-        self, epoch: int, order: NDArray[np.int64], position: int
-    ) -> tuple[Waveform, NDArray[np.float32]]:
+    def _item(self, epoch: int, order: NDArray[np.int64], position: int) -> tuple[Waveform, Labels]:
         rng = np.random.default_rng([self._recipe.seed, epoch, position])
-        waveforms, labels = self._chunks(order[position], rng)
+        waveforms, labels = self._chunks(order[position], order, rng)
         if rng.random() < self._recipe.mixing:
-            other_waveforms, other_labels = self._chunks(rng.choice(order), rng)
+            other_waveforms, other_labels = self._chunks(rng.choice(order), order, rng)
             amount = np.float32(rng.beta(1.0, 1.0))
             waveforms = amount * waveforms + (1 - amount) * other_waveforms
             labels = amount * labels + (1 - amount) * other_labels
         return waveforms, labels
 
-    def _chunks(self, clip: int, rng: np.random.Generator) -> tuple[Waveform, NDArray[np.float32]]:
-        draw = partial(self._clips.chunk, clip, self._chunk_length, rng)
-        chunks = [self._augment(draw(), rng) for _ in range(self._chunks_per_item)]
-        return np.stack(chunks), self._clips.labels[clip].astype(np.float32)
+    def _chunks(
+        self, clip: int, order: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[Waveform, Labels]:
+        """Return augmented chunks of a clip, shape (n_chunks, n_samples), and the tags of all of them."""
+        chunks = [
+            self._augment(self._chunk(clip, rng), rng, lambda: self._chunk(rng.choice(order), rng))
+            for _ in range(self._chunks_per_item)
+        ]
+        waveforms, labels = zip(*chunks, strict=True)
+        return np.stack(waveforms), np.max(labels, axis=0)
+
+    def _chunk(self, clip: int, rng: np.random.Generator) -> Chunk:
+        return self._clips.chunk(clip, self._chunk_length, rng), self._clips.labels[clip].astype(np.float32)

@@ -58,9 +58,13 @@ Schedule = Annotated[Published | Tutorial | Cosine, Field(discriminator="name")]
 
 
 class Augmentation(_Strict):
-    """One deformation, drawn afresh for each chunk with some probability."""
+    """One deformation, drawn afresh for each chunk with some probability.
+
+    `options` are arguments of the deformation that differ from its defaults, such as `max_semitones`.
+    """
 
     name: str
+    options: dict[str, Any] = {}
     probability: float = Field(default=0.5, gt=0, le=1)
 
 
@@ -90,9 +94,10 @@ class Recipe(_Strict):
         "none"; "loss": tags (or classes) weigh in the loss against their frequency; "sampling": clips
         with rare tags are drawn more often.
     augmentations
-        Deformations that training chunks go through, in order.
+        Deformations that training chunks go through, in order. After "mixing" two pieces sound at once, and
+        the tags of both are true.
     mixing
-        Share of chunks that are mixed with another one, labels with them (Zhang et al., mixup, 2018).
+        Share of chunks that are averaged with another one, labels with them (Zhang et al., mixup, 2018).
     precision
         "bfloat16" computes the network in mixed precision.
     seed

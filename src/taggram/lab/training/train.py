@@ -13,8 +13,8 @@ from taggram.lab.training.data import TrainingData, load_data
 from taggram.lab.training.recipe import Recipe
 from taggram.lab.training.run import RunFolder
 from taggram.lab.training.trainer import Progress, Report, Trainer
+from taggram.lab.weights.fetch import download_path
 from taggram.lab.weights.published import find_checkpoint, load_published
-from taggram.modelfile.cache import downloads_directory
 from taggram.modelfile.specification import Metric, Specification
 from taggram.tags.vocabularies import describe
 
@@ -31,17 +31,33 @@ def build_model(recipe: Recipe, n_tags: int, weights: Path | None = None) -> Tag
     if recipe.initial_weights is None:
         if recipe.freeze:
             raise RecipeError("freeze needs initial_weights: a frozen network must have learned something")
-        return MODELS.get(recipe.model)(n_tags, **recipe.model_options)
+        return _build_fresh(recipe, n_tags)
     checkpoint = find_checkpoint(recipe.initial_weights)
     if checkpoint.architecture != recipe.model:
         raise RecipeError(
             f"initial_weights {checkpoint.name!r} are weights of {checkpoint.architecture}, "
             f"not of {recipe.model}"
         )
-    path = weights or downloads_directory() / Path(checkpoint.url).name
+    if recipe.model_options:
+        raise RecipeError("model_options and initial_weights exclude each other: the weights decide the size")
+    path = weights or download_path(checkpoint)
+    if not path.is_file():
+        raise RecipeError(
+            f"{path}: the weights of {checkpoint.name} are not there; `taggram models pull {checkpoint.name} "
+            "--again` fetches them, --weights names another file"
+        )
     model = load_published(checkpoint, path)
     model.reset_head(n_tags)
     return model
+
+
+def _build_fresh(recipe: Recipe, n_tags: int) -> TaggingModel:
+    try:
+        return MODELS.get(recipe.model)(n_tags, **recipe.model_options)
+    except TypeError as error:
+        raise RecipeError(
+            f"model {recipe.model!r} does not take the options {recipe.model_options}: {error}"
+        ) from error
 
 
 def train(
@@ -79,7 +95,8 @@ def train(
         If recipe, data and folder do not fit together.
     """
     _join_processes()
-    sample_rate = MODELS.get(recipe.model).architecture.sample_rate
+    # An option may change the sample rate, so a model is asked, and not its class.
+    sample_rate = _build_fresh(recipe, n_tags=1).architecture.sample_rate
     data = load_data(recipe.dataset, root, cache, sample_rate=sample_rate)
     model = build_model(recipe, len(data.annotations.vocabulary), weights)
     run = RunFolder(folder)

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from taggram.errors import RecipeError
 from taggram.lab.metrics.ranking import pr_auc, roc_auc
 from taggram.lab.models import TaggingModel
 from taggram.lab.training.batches import Batch, Epochs
@@ -89,6 +90,11 @@ class Trainer:
         self._model = model.to(self._device)
         if recipe.freeze:
             freeze_all_but_head(model)
+        if task == "multi_class" and any(a.name == "mixing" for a in recipe.augmentations):
+            raise RecipeError(
+                "the augmentation 'mixing' gives a clip the tags of two, and a class is only one: "
+                "use the key mixing=0.3, which averages the labels"
+            )
         rank, n_processes = process_share()
         self._is_first = rank == 0
         self._parallel: nn.Module = model

@@ -13,13 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPMessage, HTTPResponse
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, Protocol
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
 from taggram.errors import ChecksumError, DownloadError
+from taggram.modelfile.cache import downloads_directory
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that are there and the bytes of the whole file."""
@@ -32,6 +33,10 @@ _RETRIED_STATUS = {408, 425, 429, 500, 502, 503, 504}
 
 class PublishedFile(Protocol):
     """One file as its authors published it; `PublishedCheckpoint` is one."""
+
+    @property
+    def name(self) -> str:
+        """What Taggram calls it."""
 
     @property
     def url(self) -> str:
@@ -98,6 +103,11 @@ def fetch(
         )
     part.replace(destination)
     return destination
+
+
+def download_path(file: PublishedFile) -> Path:
+    """Return where `taggram models pull` keeps the file; it need not be there yet."""
+    return downloads_directory() / f"{file.name}{PurePosixPath(file.url).suffix}"
 
 
 def find_offline(file: PublishedFile, directory: Path) -> Path:
