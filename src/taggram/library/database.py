@@ -16,7 +16,7 @@ ends the program; only a failing power supply may cost the last commits, and nev
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from taggram.errors import LibraryError
@@ -159,7 +159,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:  # SQLite itself rolls back when a disk is full
+        with suppress(sqlite3.OperationalError):  # SQLite rolls back by itself when a disk is full
             connection.execute("ROLLBACK")
         raise
 

@@ -158,7 +158,8 @@ class Library:
         include_missing
             Also files that were not there any more at the last walk.
         """
-        clauses, values = [], []
+        clauses: list[str] = []
+        values: list[bytes | str] = []
         if below is not None:
             region = Region.of(below)
             clauses.append(region.clause)
@@ -375,7 +376,7 @@ class Library:
             self._models[model_id] = ModelRow(model_id, name, sha256, specification)
         return self._models[model_id]
 
-    def _pages(self, clauses: list[str], values: list[Any]) -> Iterator[FileRow]:
+    def _pages(self, clauses: list[str], values: Iterable[bytes | str]) -> Iterator[FileRow]:
         where = " AND ".join([*clauses, "file.id > ?"])
         last_id = 0
         while rows := self.rows(f"{_FILE} WHERE {where} ORDER BY file.id LIMIT {PAGE}", (*values, last_id)):
@@ -456,4 +457,4 @@ def _analysis(row: tuple[Any, ...], specification: Specification) -> Analysis:
 def _vector(data: bytes | None, length: int) -> NDArray[np.float32]:
     if data is None:
         return np.full(length, np.nan, np.float32)
-    return unpack_vectors([data], length)[0].astype(np.float32)
+    return unpack_vectors([data], length).astype(np.float32).reshape(length)
