@@ -98,6 +98,9 @@ class Recipe(_Strict):
         the tags of both are true.
     mixing
         Share of chunks that are averaged with another one, labels with them (Zhang et al., mixup, 2018).
+    validation_hop
+        Seconds from chunk to chunk in validation after each epoch; None lays them side by side. A network
+        that hears a fraction of a second at a time learns in less time than it takes to hear all of it.
     precision
         "bfloat16" computes the network in mixed precision.
     seed
@@ -116,6 +119,7 @@ class Recipe(_Strict):
     balance: Literal["none", "loss", "sampling"] = "none"
     augmentations: tuple[Augmentation, ...] = ()
     mixing: float = Field(default=0.0, ge=0, le=1)
+    validation_hop: float | None = Field(default=None, gt=0)
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = 0
 

@@ -101,7 +101,8 @@ class Trainer:
         if n_processes > 1:
             self._parallel = nn.parallel.DistributedDataParallel(model)
         architecture = model.architecture
-        self._hop_length = architecture.chunk_length
+        hop = recipe.validation_hop
+        self._hop_length = architecture.chunk_length if hop is None else round(hop * architecture.sample_rate)
         self._epochs = Epochs(
             training,
             recipe,
