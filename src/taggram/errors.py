@@ -8,6 +8,7 @@
     ├── DownloadError         published weights could not be fetched
     ├── LibraryError          the user's library is missing, damaged, in use or of another version
     ├── ExpressionError       a search expression cannot be read; holds the place
+    ├── FileTagError          the tags of a file cannot be read or written; says which outcome it ends in
     ├── DatasetError          a copy of a dataset is incomplete, or not what was asked for
     ├── EvaluationError       an evaluation or comparison would not mean what it seems to
     ├── RecipeError           a training recipe, or a run to be resumed, does not fit
@@ -22,6 +23,9 @@ from difflib import get_close_matches
 from typing import Literal
 
 AudioOutcome = Literal["too_short", "silent", "corrupt", "unsupported", "not_audio", "unreadable", "timeout"]
+FileTagOutcome = Literal[
+    "unreadable", "unsupported", "corrupt", "changed", "read_only", "hard_linked", "disk_full", "rejected"
+]
 
 
 class TaggramError(Exception):
@@ -83,6 +87,20 @@ class ExpressionError(TaggramError, ValueError):
         self.text = text
         self.start = start
         self.end = end
+
+
+class FileTagError(TaggramError):
+    """The tags of a file cannot be read, or not be written safely; the file is as it was.
+
+    Attributes
+    ----------
+    outcome
+        The one outcome that the file ends in, as in the run's report.
+    """
+
+    def __init__(self, message: str, *, outcome: FileTagOutcome) -> None:
+        super().__init__(message)
+        self.outcome: FileTagOutcome = outcome
 
 
 class DatasetError(TaggramError):
