@@ -1,16 +1,14 @@
-"""Which files a command works on: the paths as given, and what lies below directories if asked."""
+"""Which files a command works on: the paths as given, and what lies below directories if asked.
+
+A file named on the command line is always taken; from a directory, those whose name promises sound.
+"""
 
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-AUDIO_SUFFIXES = frozenset(
-    "aac ac3 aif aifc aiff alac ape au caf dsf flac m4a m4b mka mp2 mp3 mp4 mpc oga ogg opus spx tta "
-    "voc w64 wav wave webm wma wv".split()
-)
-"""Endings of the files taken from a directory. A file named on the command line is always taken:
-there, as everywhere behind this door, content decides."""
+from taggram.audio.names import is_audio_name
 
 
 @dataclass(frozen=True)
@@ -35,11 +33,7 @@ def expand(paths: Iterable[Path], *, recursive: bool) -> Inputs:
             continue
         for folder, folders, names in os.walk(path):
             folders.sort()
-            chosen = sorted(name for name in names if _is_audio_name(name))
+            chosen = sorted(name for name in names if is_audio_name(name))
             n_ignored += len(names) - len(chosen)
             files += [Path(folder, name) for name in chosen]
     return Inputs(tuple(files), n_ignored)
-
-
-def _is_audio_name(name: str) -> bool:
-    return not name.startswith(".") and name.rpartition(".")[2].lower() in AUDIO_SUFFIXES

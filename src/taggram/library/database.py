@@ -56,11 +56,10 @@ MIGRATIONS: tuple[str, ...] = (
         message TEXT NOT NULL DEFAULT '',
         fields TEXT NOT NULL DEFAULT '{}',
         scanned_at REAL,
-        is_missing INTEGER NOT NULL DEFAULT 0,
-        walk INTEGER NOT NULL DEFAULT 0
+        is_missing INTEGER NOT NULL DEFAULT 0
     );
     CREATE INDEX file_recording ON file (recording_id);
-    CREATE INDEX file_pending ON file (id) WHERE outcome IS NULL;
+    CREATE INDEX file_missing ON file (id) WHERE is_missing;
 
     CREATE TABLE model (
         id INTEGER PRIMARY KEY,

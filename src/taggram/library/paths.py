@@ -21,18 +21,28 @@ def unpack_path(data: bytes) -> Path:
     return Path(os.fsdecode(data))
 
 
-class Region(NamedTuple):
-    """A file, or a directory with all that lies in it, as a condition on the column `path`."""
+IN_REGION = "(path = ? OR (path >= ? AND path < ?))"
+"""SQL that takes the values of a `Region`."""
 
-    clause: str
-    values: list[bytes]
+
+class Region(NamedTuple):
+    """A path and all that lies below it, as conditions on the column `path`.
+
+    Attributes
+    ----------
+    exact
+        The path itself.
+    begin, end
+        Everything below it lies in begin ≤ path < end.
+    """
+
+    exact: bytes
+    begin: bytes
+    end: bytes
 
     @classmethod
     def of(cls, path: Path) -> "Region":
-        """Return the region of one path."""
+        """Return the region of a file or directory."""
         exact = pack_path(path)
         inside = exact.rstrip(_SEPARATOR)
-        return cls(
-            "(path = ? OR (path >= ? AND path < ?))",
-            [exact, inside + _SEPARATOR, inside + _BEHIND_SEPARATOR],
-        )
+        return cls(exact, inside + _SEPARATOR, inside + _BEHIND_SEPARATOR)

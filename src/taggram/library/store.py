@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from taggram.errors import LibraryError, UnknownNameError
 from taggram.inference.result import Outcome, TagResult
 from taggram.library.database import check_integrity, connect, default_path, explained, transaction
-from taggram.library.paths import Region, pack_path, unpack_path
+from taggram.library.paths import IN_REGION, Region, pack_path, unpack_path
 from taggram.library.tracks import (
     Analysis,
     Fields,
@@ -161,9 +161,8 @@ class Library:
         clauses: list[str] = []
         values: list[bytes | str] = []
         if below is not None:
-            region = Region.of(below)
-            clauses.append(region.clause)
-            values += region.values
+            clauses.append(IN_REGION)
+            values += Region.of(below)
         if outcomes is not None:
             clauses.append(f"outcome IN ({_marks(len(outcomes))})")
             values += [outcome.value for outcome in outcomes]
@@ -208,6 +207,56 @@ class Library:
     def roots(self) -> tuple[Path, ...]:
         """Return the directories and files that the user added."""
         return tuple(unpack_path(path) for (path,) in self.rows("SELECT path FROM root ORDER BY path"))
+
+    def add_root(self, path: Path) -> None:
+        """Note a directory or file whose music belongs to the library; one inside another needs no note."""
+        region = Region.of(path)
+        with self.transaction() as connection:
+            if any(
+                region.exact == root or region.exact.startswith(Region.of(unpack_path(root)).begin)
+                for (root,) in self.rows("SELECT path FROM root")
+            ):
+                return
+            connection.execute(f"DELETE FROM root WHERE {IN_REGION}", region)
+            connection.execute("INSERT INTO root VALUES (?)", (region.exact,))
+
+    def remove(self, path: Path) -> int:
+        """Forget a file, or a directory with all that lies below it; return how many files that were.
+
+        No file is touched on the disk. Analyses of recordings that no other file holds go, too.
+        """
+        region = Region.of(path)
+        with self.transaction() as connection:
+            connection.execute(f"DELETE FROM root WHERE {IN_REGION}", region)
+            n_files = connection.execute(f"DELETE FROM file WHERE {IN_REGION}", region).rowcount
+            self._forget_orphans()
+        return n_files
+
+    def remove_missing(self) -> int:
+        """Forget the files that were not there any more at the last walk; return how many those were."""
+        with self.transaction() as connection:
+            n_files = connection.execute("DELETE FROM file WHERE is_missing").rowcount
+            self._forget_orphans()
+        return n_files
+
+    def forget_moved(self) -> int:
+        """Forget missing files whose recording lies elsewhere in the library; return how many those were.
+
+        Recordings that no file holds any more go, too.
+        """
+        with self.transaction() as connection:
+            n_files = connection.execute(
+                "DELETE FROM file WHERE is_missing AND EXISTS ("
+                "SELECT 1 FROM file AS other WHERE other.recording_id = file.recording_id "
+                "AND NOT other.is_missing)"
+            ).rowcount
+            self._forget_orphans()
+        return n_files
+
+    def _forget_orphans(self) -> None:
+        self.connection.execute(
+            "DELETE FROM recording WHERE NOT EXISTS (SELECT 1 FROM file WHERE recording_id = recording.id)"
+        )
 
     # Models and what they heard
 

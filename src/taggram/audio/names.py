@@ -1,0 +1,11 @@
+"""Which names promise sound: for choosing files in a directory. Behind this door, content decides."""
+
+AUDIO_SUFFIXES = frozenset(
+    "aac ac3 aif aifc aiff alac ape au caf dsf flac m4a m4b mka mp2 mp3 mp4 mpc oga ogg opus spx tta "
+    "voc w64 wav wave webm wma wv".split()
+)
+
+
+def is_audio_name(name: str) -> bool:
+    """Return whether a file of this name, without its directory, is taken for sound; hidden ones are not."""
+    return not name.startswith(".") and name.rpartition(".")[2].lower() in AUDIO_SUFFIXES
