@@ -30,7 +30,20 @@ from taggram.errors import ExpressionError
 
 DEFAULT_THRESHOLD = 0.5
 """Score from which a tag counts as there, if the model states none of its own."""
-TEXT_FIELDS = ("title", "artist", "albumartist", "album", "genre", "mood", "composer", "key", "path")
+TEXT_FIELDS = (
+    "title",
+    "artist",
+    "albumartist",
+    "album",
+    "composer",
+    "genre",
+    "mood",
+    "key",
+    "grouping",
+    "language",
+    "label",
+    "path",
+)
 NUMBER_FIELDS = ("year", "bpm", "duration")
 MAX_DEPTH = 100
 """Nesting of parentheses and `not` that is accepted."""
