@@ -30,7 +30,9 @@ class Waveform(_Strict):
 
 
 class PowerSpectrogram(_Strict):
-    """The graph takes the squared magnitude of the STFT: input `power_spectrogram`, shape (batch, n_frames, n_fft // 2 + 1).
+    """The graph takes the squared magnitude of the STFT.
+
+    Its input is `power_spectrogram`, shape (batch, n_frames, n_fft // 2 + 1).
 
     Frames are centred: frame `i` is centred on sample `i * hop_length`, the waveform is padded by
     `n_fft // 2` on either side, so `n_frames = 1 + n_samples // hop_length`. Everything behind the

@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 from taggram.inference.session import Session
 from taggram.lab.export import export_model
 from taggram.lab.training.shards import Array
-from taggram.lab.weights.published import CHECKPOINTS, PublishedCheckpoint, load_published
+from taggram.lab.weights.published import CHECKPOINTS, PublishedCheckpoint, describe_published, load_published
 from taggram.modelfile.reader import load_model_file
-from taggram.modelfile.specification import Specification
-from taggram.tags.vocabularies import VOCABULARIES, describe, merge_vocabularies, merged_name
+from taggram.tags.vocabularies import VOCABULARIES, merge_vocabularies, merged_name
 
 Scores = NDArray[np.float32]
 
@@ -87,21 +86,7 @@ def spread_excerpts(waveform: Scores, length: int) -> list[Scores]:
 
 def _export(checkpoint: PublishedCheckpoint, weights: Path, path: Path) -> None:
     model = load_published(checkpoint, weights)
-    architecture = model.architecture
-    specification = Specification(
-        name=checkpoint.name,
-        architecture=architecture.name,
-        sample_rate=architecture.sample_rate,
-        chunk_duration=architecture.chunk_duration,
-        chunk_hop=architecture.chunk_duration,
-        front_end=architecture.front_end,
-        embedding_dim=model.embedding_dim,
-        tags=describe(VOCABULARIES[checkpoint.vocabulary]),
-        training_data=checkpoint.training_data,
-        licence=checkpoint.licence,
-        paper=checkpoint.citation,
-    )
-    export_model(model, specification, path)
+    export_model(model, describe_published(checkpoint, model), path)
 
 
 def hear_clip(teachers: Iterable[Teacher], waveform: Scores) -> dict[str, Array]:
