@@ -17,8 +17,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(autouse=True)
 def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep every test away from the user's cache."""
-    monkeypatch.setenv("TAGGRAM_CACHE", str(tmp_path_factory.mktemp("cache")))
+    """Keep every test away from the user's cache and library."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("TAGGRAM_CACHE", str(folder))
+    monkeypatch.setenv("TAGGRAM_LIBRARY", str(folder / "library.db"))
 
 
 @pytest.fixture

@@ -21,12 +21,11 @@ def blocks(page: Path, language: str) -> list[str]:
     )
 
 
-COMMANDS = [
-    pytest.param(line.removeprefix("$ "), id=f"{page.name}: {line[2:]}")
+SESSIONS = [
+    pytest.param(commands, id=f"{page.name}: {commands[0]}")
     for page in PAGES
     for block in blocks(page, "console")
-    for line in block.splitlines()
-    if line.startswith("$ ")
+    if (commands := [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")])
 ]
 PROGRAMS = [
     pytest.param(block, id=f"{page.name} {number}")
@@ -44,19 +43,21 @@ def music(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_commands(music: Path, command: str) -> None:
-    program, *arguments = shlex.split(command, comments=True)
-    assert program == "taggram"
-    done = subprocess.run(
-        [sys.executable, "-m", "taggram.cli.main", *arguments],
-        cwd=music,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout or list(music.glob("*.jsonl"))
+@pytest.mark.parametrize("commands", SESSIONS)
+def test_commands(music: Path, commands: list[str]) -> None:
+    """The commands of one block work one after the other, in a fresh folder and with an empty library."""
+    for command in commands:
+        program, *arguments = shlex.split(command, comments=True)
+        assert program == "taggram"
+        done = subprocess.run(
+            [sys.executable, "-m", "taggram.cli.main", *arguments],
+            cwd=music,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        assert done.stdout or list(music.glob("*.jsonl"))
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

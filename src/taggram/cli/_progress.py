@@ -10,8 +10,17 @@ T = TypeVar("T")
 
 def track(items: Iterable[T], *, total: int, description: str, quiet: bool) -> Iterator[T]:
     """Yield `items` while a bar on the standard error shows how far they are."""
+    with count_bar(description, total, quiet=quiet) as advance:
+        for item in items:
+            advance("")
+            yield item
+
+
+@contextmanager
+def count_bar(description: str, total: int, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Give a function that moves a bar on the standard error by one, and writes a text behind it."""
     if quiet or not sys.stderr.isatty():
-        yield from items
+        yield lambda text: None
         return
     from rich.console import Console
     from rich.progress import (
@@ -38,12 +47,11 @@ def track(items: Iterable[T], *, total: int, description: str, quiet: bool) -> I
         TimeElapsedColumn(),
         TextColumn("remaining"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[said]}", style="dim"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(description, total=total)
-        for item in items:
-            progress.advance(task)
-            yield item
+        task = progress.add_task(description, total=total, said="")
+        yield lambda text: progress.update(task, advance=1, said=text)
 
 
 @contextmanager

@@ -1,14 +1,11 @@
 """`taggram tag`: tag files and say what was heard."""
 
-import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
-from types import FrameType
 from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
@@ -71,6 +68,7 @@ def run(
     """
     from taggram.cli._formats import FORMATS
     from taggram.cli._inputs import expand
+    from taggram.cli._interrupt import graceful_interrupt
     from taggram.cli._progress import track
     from taggram.cli._taggrams import TaggramFolder
     from taggram.inference.report import Selection, Summary
@@ -81,7 +79,7 @@ def run(
     selection = Selection(top_k, threshold)
     summary = Summary()
     heard = 0.0
-    with Tagger.load(model) as tagger, _output(output) as stream, _graceful_interrupt() as interrupted:
+    with Tagger.load(model) as tagger, _output(output) as stream, graceful_interrupt() as interrupted:
         specification = tagger.specification
         folder = TaggramFolder(taggram, specification) if taggram else None
         writer = FORMATS[format_](stream, specification)
@@ -116,25 +114,6 @@ def _output(path: Path | None) -> Iterator[IO[str]]:
     with part.open("w", encoding="utf-8", newline="") as stream:
         yield stream
     part.replace(path)
-
-
-@contextmanager
-def _graceful_interrupt() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a request to stop; the second one stops at once."""
-    asked = False
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            os._exit(130)
-        asked = True
-        print("taggram: finishing the files in hand; press Ctrl-C again to stop at once", file=sys.stderr)
-
-    previous = signal.signal(signal.SIGINT, handle)
-    try:
-        yield lambda: asked
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 def _say(summary: "Summary", n_ignored: int, heard: float, took: float) -> None:

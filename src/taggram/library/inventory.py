@@ -44,6 +44,11 @@ class Inventory:
     n_ignored: int = 0
     problems: list[str] = field(default_factory=list)
 
+    @property
+    def is_news(self) -> bool:
+        """Whether anything is not as it was."""
+        return bool(self.n_new or self.n_changed or self.n_missing or self.n_returned)
+
 
 class _Found(NamedTuple):
     path: bytes

@@ -80,6 +80,11 @@ class ScanSummary:
     heard: float = 0.0
     took: float = 0.0
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether every file was tagged."""
+        return self.counts.total() == self.counts[Outcome.TAGGED] and not self.n_waiting
+
     def add(self, ended: Ended) -> None:
         """Count one file."""
         self.counts[ended.outcome] += 1

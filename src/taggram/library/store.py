@@ -122,6 +122,22 @@ class Library:
         with explained(self.path), transaction(self.connection):
             yield self.connection
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read the state of one moment in a block, while others may write.
+
+        Raises
+        ------
+        LibraryError
+            As for `transaction`.
+        """
+        with explained(self.path):
+            self.connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self.connection.execute("ROLLBACK")
+
     def rows(self, statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return all its rows.
 
