@@ -22,6 +22,7 @@ from typing import Any
 import torch
 
 from taggram.errors import RecipeError
+from taggram.lab.training.processes import process_share, wait_for_all
 from taggram.lab.training.recipe import Recipe
 
 _PACKAGES = ("taggram", "torch", "numpy", "scipy", "scikit-learn", "onnx", "onnxruntime", "av", "soxr")
@@ -36,11 +37,18 @@ class RunFolder:
     def begin(self, recipe: Recipe, facts: dict[str, Any], *, resume: bool) -> None:
         """Create the folder, or check that it holds a run of the same recipe and data.
 
+        Of the processes of a distributed run the first one does; the others wait.
+
         Raises
         ------
         RecipeError
             If there is a run already and it is not to be resumed, or it is a run of something else.
         """
+        if process_share()[0] == 0:
+            self._begin(recipe, facts, resume=resume)
+        wait_for_all()
+
+    def _begin(self, recipe: Recipe, facts: dict[str, Any], *, resume: bool) -> None:
         known = self.path / "recipe.yaml"
         if not known.exists():
             self.path.mkdir(parents=True, exist_ok=True)

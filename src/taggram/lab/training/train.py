@@ -1,6 +1,5 @@
 """From a recipe and a prepared dataset to a trained model file."""
 
-import os
 from pathlib import Path
 
 import torch
@@ -10,6 +9,7 @@ from taggram.errors import RecipeError
 from taggram.lab.export import export_model
 from taggram.lab.models import MODELS, TaggingModel
 from taggram.lab.training.data import TrainingData, load_data
+from taggram.lab.training.processes import join_processes
 from taggram.lab.training.recipe import Recipe
 from taggram.lab.training.run import RunFolder
 from taggram.lab.training.trainer import Progress, Report, Trainer
@@ -94,7 +94,7 @@ def train(
     RecipeError, DatasetError
         If recipe, data and folder do not fit together.
     """
-    _join_processes()
+    join_processes()
     # An option may change the sample rate, so a model is asked, and not its class.
     sample_rate = _build_fresh(recipe, n_tags=1).architecture.sample_rate
     data = load_data(recipe.dataset, root, cache, sample_rate=sample_rate)
@@ -134,10 +134,3 @@ def _specification(
         paper=f"{about.paper}; trained by Taggram {__version__}",
         metrics=(loss,),
     )
-
-
-def _join_processes() -> None:
-    """Join the other processes if torchrun started this one."""
-    distributed = torch.distributed
-    if "RANK" in os.environ and distributed.is_available() and not distributed.is_initialized():
-        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")

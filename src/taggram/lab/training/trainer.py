@@ -30,6 +30,7 @@ from taggram.lab.models import TaggingModel
 from taggram.lab.training.batches import Batch, Epochs
 from taggram.lab.training.clips import Clips
 from taggram.lab.training.data import Task
+from taggram.lab.training.processes import process_share, wait_for_all
 from taggram.lab.training.recipe import Recipe
 from taggram.lab.training.run import RunFolder
 from taggram.lab.training.schedules import Phase, list_phases
@@ -238,7 +239,7 @@ class Trainer:
             self._optimiser = self._build_optimiser()
 
     def _load_best(self) -> None:
-        _wait_for_all()
+        wait_for_all()
         state = self._folder.load("best.pt")
         if state is not None:
             self._model.load_state_dict(state["model"])
@@ -303,19 +304,6 @@ def freeze_all_but_head(model: TaggingModel) -> None:
         parameter.requires_grad_(False)
     for parameter in model.head.parameters():
         parameter.requires_grad_(True)
-
-
-def process_share() -> tuple[int, int]:
-    """Return (rank, number of processes) of a distributed run; (0, 1) of any other."""
-    distributed = torch.distributed
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return 0, 1
-    return distributed.get_rank(), distributed.get_world_size()
-
-
-def _wait_for_all() -> None:
-    if process_share()[1] > 1:
-        torch.distributed.barrier()
 
 
 def _seed(*numbers: int) -> int:
