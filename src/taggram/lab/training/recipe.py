@@ -78,7 +78,7 @@ class Recipe(_Strict):
     model, model_options
         Architecture, and the arguments of its constructor that differ from its defaults.
     initial_weights
-        Published checkpoint to start from; None is a fresh start.
+        Published checkpoint, or folder of an earlier run, to start from; None is a fresh start.
     freeze
         Train only a new last layer; needs `initial_weights`.
     unit

@@ -2,62 +2,17 @@
 
 from pathlib import Path
 
-import torch
-
 from taggram import __version__
-from taggram.errors import RecipeError
 from taggram.lab.export import export_model
-from taggram.lab.models import MODELS, TaggingModel
+from taggram.lab.models import TaggingModel
+from taggram.lab.training.beginning import build_fresh, build_model
 from taggram.lab.training.data import TrainingData, load_data
 from taggram.lab.training.processes import join_processes
 from taggram.lab.training.recipe import Recipe
 from taggram.lab.training.run import RunFolder
 from taggram.lab.training.trainer import Progress, Report, Trainer
-from taggram.lab.weights.fetch import download_path
-from taggram.lab.weights.published import find_checkpoint, load_published
 from taggram.modelfile.specification import Metric, Specification
 from taggram.tags.vocabularies import describe
-
-
-def build_model(recipe: Recipe, n_tags: int, weights: Path | None = None) -> TaggingModel:
-    """Build the recipe's model, fresh or with published weights and a fresh last layer.
-
-    Parameters
-    ----------
-    weights
-        File of the published weights; None looks where `taggram models pull` keeps them.
-    """
-    torch.manual_seed(recipe.seed)
-    if recipe.initial_weights is None:
-        if recipe.freeze:
-            raise RecipeError("freeze needs initial_weights: a frozen network must have learned something")
-        return _build_fresh(recipe, n_tags)
-    checkpoint = find_checkpoint(recipe.initial_weights)
-    if checkpoint.architecture != recipe.model:
-        raise RecipeError(
-            f"initial_weights {checkpoint.name!r} are weights of {checkpoint.architecture}, "
-            f"not of {recipe.model}"
-        )
-    if recipe.model_options:
-        raise RecipeError("model_options and initial_weights exclude each other: the weights decide the size")
-    path = weights or download_path(checkpoint)
-    if not path.is_file():
-        raise RecipeError(
-            f"{path}: the weights of {checkpoint.name} are not there; `taggram models pull {checkpoint.name} "
-            "--again` fetches them, --weights names another file"
-        )
-    model = load_published(checkpoint, path)
-    model.reset_head(n_tags)
-    return model
-
-
-def _build_fresh(recipe: Recipe, n_tags: int) -> TaggingModel:
-    try:
-        return MODELS.get(recipe.model)(n_tags, **recipe.model_options)
-    except TypeError as error:
-        raise RecipeError(
-            f"model {recipe.model!r} does not take the options {recipe.model_options}: {error}"
-        ) from error
 
 
 def train(
@@ -96,7 +51,7 @@ def train(
     """
     join_processes()
     # An option may change the sample rate, so a model is asked, and not its class.
-    sample_rate = _build_fresh(recipe, n_tags=1).architecture.sample_rate
+    sample_rate = build_fresh(recipe, n_tags=1).architecture.sample_rate
     data = load_data(recipe.dataset, root, cache, sample_rate=sample_rate)
     model = build_model(recipe, len(data.annotations.vocabulary), weights)
     run = RunFolder(folder)

@@ -1,0 +1,86 @@
+"""The model that a run begins with: fresh, with published weights, or with those of an earlier run."""
+
+from pathlib import Path
+
+import torch
+
+from taggram.errors import RecipeError
+from taggram.lab.models import MODELS, TaggingModel
+from taggram.lab.training.recipe import Recipe
+from taggram.lab.training.run import RunFolder
+from taggram.lab.weights.fetch import download_path
+from taggram.lab.weights.published import PublishedCheckpoint, find_checkpoint, load_published
+
+
+def build_model(recipe: Recipe, n_tags: int, weights: Path | None = None) -> TaggingModel:
+    """Build the recipe's model; with `initial_weights` only the last layer is fresh.
+
+    Parameters
+    ----------
+    n_tags
+        Size of the tag vocabulary.
+    weights
+        File of the published weights; None looks where `taggram models pull` keeps them.
+
+    Raises
+    ------
+    RecipeError
+        If the weights are not there, or are those of another network.
+    ModelFileError
+        If the file of the published weights is damaged.
+    """
+    torch.manual_seed(recipe.seed)
+    if recipe.initial_weights is None:
+        if recipe.freeze:
+            raise RecipeError("freeze needs initial_weights: a frozen network must have learned something")
+        return build_fresh(recipe, n_tags)
+    if (run := Path(recipe.initial_weights)).is_dir():
+        model = _load_run(run, recipe)
+    else:
+        model = _load_published(find_checkpoint(recipe.initial_weights), recipe, weights)
+    model.reset_head(n_tags)
+    return model
+
+
+def build_fresh(recipe: Recipe, n_tags: int) -> TaggingModel:
+    """Build the recipe's model with the current randomness of torch."""
+    try:
+        return MODELS.get(recipe.model)(n_tags, **recipe.model_options)
+    except TypeError as error:
+        raise RecipeError(
+            f"model {recipe.model!r} does not take the options {recipe.model_options}: {error}"
+        ) from error
+
+
+def _load_run(folder: Path, recipe: Recipe) -> TaggingModel:
+    """Load the best weights of an earlier run of the same network."""
+    saved = RunFolder(folder).load("best.pt")
+    if saved is None:
+        raise RecipeError(f"{folder}: holds no best.pt; initial_weights takes the folder of a run")
+    state = saved["model"]
+    model = build_fresh(recipe, len(state["head.weight"]))
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise RecipeError(
+            f"{folder}: holds weights of another network than {recipe.model!r} with the options "
+            f"{recipe.model_options}; its recipe.yaml says which"
+        ) from error
+    return model
+
+
+def _load_published(checkpoint: PublishedCheckpoint, recipe: Recipe, weights: Path | None) -> TaggingModel:
+    if checkpoint.architecture != recipe.model:
+        raise RecipeError(
+            f"initial_weights {checkpoint.name!r} are weights of {checkpoint.architecture}, "
+            f"not of {recipe.model}"
+        )
+    if recipe.model_options:
+        raise RecipeError("model_options do not go with published weights, which decide the size")
+    path = weights or download_path(checkpoint)
+    if not path.is_file():
+        raise RecipeError(
+            f"{path}: the weights of {checkpoint.name} are not there; `taggram models pull {checkpoint.name} "
+            "--again` fetches them, --weights names another file"
+        )
+    return load_published(checkpoint, path)
