@@ -9,6 +9,7 @@
     ├── LibraryError          the user's library is missing, damaged, in use or of another version
     ├── ExpressionError       a search expression cannot be read; holds the place
     ├── FileTagError          the tags of a file cannot be read or written; says which outcome it ends in
+    ├── PlanError             a plan for file tags, or a taxonomy, is not valid; names the place
     ├── DatasetError          a copy of a dataset is incomplete, or not what was asked for
     ├── EvaluationError       an evaluation or comparison would not mean what it seems to
     ├── RecipeError           a training recipe, or a run to be resumed, does not fit
@@ -101,6 +102,10 @@ class FileTagError(TaggramError):
     def __init__(self, message: str, *, outcome: FileTagOutcome) -> None:
         super().__init__(message)
         self.outcome: FileTagOutcome = outcome
+
+
+class PlanError(TaggramError):
+    """A plan for file tags, or a taxonomy that plans are made with, is not valid."""
 
 
 class DatasetError(TaggramError):
