@@ -8,4 +8,5 @@ AUDIO_SUFFIXES = frozenset(
 
 def is_audio_name(name: str) -> bool:
     """Return whether a file of this name, without its directory, is taken for sound; hidden ones are not."""
-    return not name.startswith(".") and name.rpartition(".")[2].lower() in AUDIO_SUFFIXES
+    stem, _, suffix = name.rpartition(".")
+    return bool(stem) and not stem.startswith(".") and suffix.lower() in AUDIO_SUFFIXES

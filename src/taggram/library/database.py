@@ -6,6 +6,7 @@
     model       one set of weights that has listened
     analysis    what one model heard in one recording: scores and embedding
     taggram     the same over time; apart, so that reading all scores passes over few pages
+    own_tag     a tag of the user's; own_tag_example: sounds that have it or not; own_tag_classifier: learned
     settings    one row: which library this is
 
 Conventions: paths are `os.fsencode(absolute path)`; times are Unix seconds, durations seconds; arrays
@@ -101,6 +102,33 @@ MIGRATIONS: tuple[str, ...] = (
         UPDATE model SET n_changes = n_changes + 1 WHERE id = OLD.model_id;
     END;
     """,
+    # 2: the user's own tags; examples are known by their sound, which may not be in the library
+    """
+    CREATE TABLE own_tag (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        category TEXT NOT NULL,
+        created_at REAL NOT NULL
+    );
+    CREATE TABLE own_tag_example (
+        own_tag_id INTEGER NOT NULL REFERENCES own_tag ON DELETE CASCADE,
+        audio_hash BLOB NOT NULL,
+        is_accepted INTEGER NOT NULL,
+        created_at REAL NOT NULL,
+        PRIMARY KEY (own_tag_id, audio_hash)
+    ) WITHOUT ROWID;
+    -- what was learned from the examples, until they change
+    CREATE TABLE own_tag_classifier (
+        own_tag_id INTEGER NOT NULL REFERENCES own_tag ON DELETE CASCADE,
+        model_id INTEGER NOT NULL REFERENCES model ON DELETE CASCADE,
+        weights BLOB NOT NULL,
+        intercept REAL NOT NULL,
+        adds_to_model INTEGER NOT NULL,
+        quality TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        PRIMARY KEY (own_tag_id, model_id)
+    );
+    """,
 )
 """SQL that leads from each version of the schema to the next; the version is SQLite's `user_version`.
 
@@ -174,12 +202,16 @@ def explained(path: Path) -> Iterator[None]:
 
 def check_integrity(connection: sqlite3.Connection) -> tuple[str, ...]:
     """Return what is wrong with the database, as SQLite says it; nothing if it is whole."""
-    damage = [row[0] for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
-    orphans = [
-        f"row {row} of {table} refers to a row of {other} that is not there"
-        for table, row, other, _ in connection.execute("PRAGMA foreign_key_check")
-    ]
-    return tuple(damage + orphans)
+    damage: list[str] = []
+    try:
+        damage += [row[0] for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
+        damage += [
+            f"row {row} of {table} refers to a row of {other} that is not there"
+            for table, row, other, _ in connection.execute("PRAGMA foreign_key_check")
+        ]
+    except sqlite3.DatabaseError as error:  # damage that even the check stumbles over
+        damage.append(str(error))
+    return tuple(damage)
 
 
 def _remedy(error: sqlite3.Error | OSError) -> str:
@@ -194,8 +226,10 @@ def _remedy(error: sqlite3.Error | OSError) -> str:
 
 
 def _check_identity(connection: sqlite3.Connection, path: Path) -> None:
-    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    (n_tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    # One statement sees one state, also while another program makes the tables.
+    ((application_id, n_tables),) = connection.execute(
+        "SELECT application_id, (SELECT count(*) FROM sqlite_master) FROM pragma_application_id"
+    )
     if n_tables and application_id != APPLICATION_ID:
         raise LibraryError(f"{path}: is the database of another program; name another file")
 
@@ -223,7 +257,7 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """Split a script; `executescript` would end the transaction around it."""
+    """Split a script at lines that end a statement; `executescript` would end the transaction around it."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line
