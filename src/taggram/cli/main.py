@@ -42,6 +42,7 @@ for _name in ("tag", "taggram", *_LABORATORY):
         import_module(f"taggram.cli.{_name}").run
     )
 app.add_typer(import_module("taggram.cli.library").app, name="library")
+app.add_typer(import_module("taggram.cli.write").app, name="write")
 app.add_typer(import_module("taggram.cli.models").app, name="models")
 app.add_typer(import_module("taggram.cli.datasets").app, name="datasets", rich_help_panel="Laboratory")
 

@@ -161,13 +161,19 @@ def undo_run(
     stop
         Asked before each file.
     """
-    wanted = None if only is None else {Path(os.path.realpath(path)) for path in only}
+    wanted = None if only is None else {Path(os.path.realpath(path)): path for path in only}
+    left = dict(wanted or {})
     for entry in read_entries_backwards(run):
         if wanted is not None and entry.path not in wanted:
             continue
         if stop():
             return
+        left.pop(entry.path, None)
         yield _guarded(entry.path, partial(_undo, entry, run, journal, options))
+    for path in left.values():
+        yield WriteResult(
+            path, WriteOutcome.UNCHANGED, f"{printable(path)}: nothing of this run is left in it"
+        )
 
 
 def _guarded(path: Path, work: Callable[[], WriteOutcome]) -> WriteResult:

@@ -32,6 +32,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from taggram import __version__
+from taggram.audio.container import printable
 from taggram.errors import FileTagError, UnknownNameError
 from taggram.library.file_tags.delta import Delta, pack, unpack
 
@@ -207,12 +208,19 @@ def append_line(file: int, line: Mapping[str, Any], *, is_safe: bool = False) ->
 
 
 def list_runs(directory: Path) -> list[Run]:
-    """Return the runs whose journals lie in `directory`, oldest first."""
+    """Return the runs whose journals lie in `directory`, oldest first, also those that wrote nothing."""
     return [_summarise(path) for path in sorted(directory.glob("*.jsonl"))]
 
 
-def find_run(directory: Path, name: str | None = None) -> Run:
+def find_run(directory: Path, name: str | None = None, *, path: Path | None = None) -> Run:
     """Return a run by name; None is the newest that wrote something that is not undone.
+
+    Parameters
+    ----------
+    directory, name
+        Where journals lie, and the run.
+    path
+        Without a name: the newest run that changed this file.
 
     Raises
     ------
@@ -228,9 +236,16 @@ def find_run(directory: Path, name: str | None = None) -> Run:
                 return run
         raise UnknownNameError("run", name, [run.name for run in runs])
     for run in reversed(runs):
-        if run.n_undone < run.n_files and not run.name.endswith(_UNDO):
+        if run.n_undone == run.n_files or run.name.endswith(_UNDO):
+            continue
+        if path is None or _has_changed(run, Path(os.path.realpath(path))):
             return run
-    raise FileTagError(f"{directory}: nothing was written that is not undone already", outcome="unreadable")
+    what = "nothing was written" if path is None else f"nothing was written to {printable(path)}"
+    raise FileTagError(f"{directory}: {what} that is not undone already", outcome="unreadable")
+
+
+def _has_changed(run: Run, path: Path) -> bool:
+    return any(entry.path == path for entry in read_entries_backwards(run))
 
 
 def read_entries_backwards(run: Run) -> Iterator[Entry]:

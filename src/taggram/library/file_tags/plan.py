@@ -18,6 +18,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
@@ -144,6 +146,70 @@ def plan_file(heard: Heard, taxonomy: Taxonomy, policy: Policy) -> tuple[Change,
             if (found := tags.get(name)) != values[name]
         ]
     return tuple(changes)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What became of one file in making a plan.
+
+    Attributes
+    ----------
+    file
+        The sound file.
+    changes
+        What would change.
+    problem
+        Why its tags cannot be changed; None if they can.
+    """
+
+    file: Path
+    changes: tuple[Change, ...] = ()
+    problem: FileTagError | None = None
+
+
+def plan_files(heard: Iterable[Heard], taxonomy: Taxonomy, policy: Policy) -> Iterator[Planned]:
+    """Yield what would change in each file; one that cannot be read keeps no other from being planned."""
+    for found in heard:
+        try:
+            yield Planned(found.file, plan_file(found, taxonomy, policy))
+        except FileTagError as problem:
+            yield Planned(found.file, problem=problem)
+
+
+class State(StrEnum):
+    """How a change of a plan stands to the file as it is."""
+
+    READY = "ready"
+    DONE = "done"
+    CHANGED = "changed"  # the file has changed since the plan was made
+    IMPOSSIBLE = "impossible"  # the file is not there, or cannot be written
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A change, the values that its field has now, and how the two stand to each other."""
+
+    change: Change
+    found: tuple[str, ...]
+    state: State
+    message: str = ""
+
+
+def check_plan(changes: Iterable[Change]) -> Iterator[Checked]:
+    """Compare a plan with the files as they are, without touching them."""
+    for path, group in groupby(changes, key=lambda change: change.file):
+        try:
+            tags = TagFile.open(path)
+        except FileTagError as problem:
+            yield from (Checked(change, (), State.IMPOSSIBLE, str(problem)) for change in group)
+            continue
+        yield from (_check(change, tags.get(change.field)) for change in group)
+
+
+def _check(change: Change, found: tuple[str, ...]) -> Checked:
+    if found == change.after:
+        return Checked(change, found, State.DONE)
+    return Checked(change, found, State.READY if found == change.before else State.CHANGED)
 
 
 def write_plan(changes: Iterable[Change], stream: TextIO) -> int:
