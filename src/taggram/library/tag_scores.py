@@ -1,0 +1,97 @@
+"""The scores of all tags a library knows: those of the model, those the user corrected, and the user's own.
+
+A bare tag such as `piano` needs a line between there and not there. In order: the threshold that the
+model states for it; else the score that only a tenth of the library reaches, but 0.5 at most, because the
+scores of a model that was not calibrated mean more beside each other than beside a fixed number. For a
+tag that the user taught or corrected, it is 0.5.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taggram.library.expressions import fold
+from taggram.library.own_tags import OwnTags
+from taggram.library.sample import draw_sample
+from taggram.library.store import Library
+from taggram.library.teach import to_logits, to_scores
+from taggram.library.tracks import ModelRow
+from taggram.modelfile.specification import Category
+
+TOP_SHARE = 0.1
+"""Part of the library that a bare tag finds at least, where the model states no threshold."""
+LARGEST_THRESHOLD = 0.5
+
+
+class TagScores:
+    """Tags by name, with categories, thresholds and scores.
+
+    Attributes
+    ----------
+    categories
+        Tag → category: the model's tags in its order, then the user's.
+    """
+
+    def __init__(self, library: Library, model: ModelRow) -> None:
+        self._library = library
+        self._model = model
+        self._columns = {tag.name: column for column, tag in enumerate(model.specification.tags)}
+        self._taught = {self._known(name): taught for name, taught in OwnTags(library).taught(model).items()}
+        self._thresholds: dict[str, float] | None = None
+        self.categories: Mapping[str, Category] = {
+            **{name: taught.tag.category for name, taught in self._taught.items()},
+            **{tag.name: tag.category for tag in model.specification.tags},
+        }
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """Tag → score from which it is there."""
+        if self._thresholds is None:
+            self._thresholds = self._find_thresholds()
+        return self._thresholds
+
+    def is_taught(self, tag: str) -> bool:
+        """Whether the user taught or corrected the tag."""
+        return tag in self._taught
+
+    def of(
+        self, tag: str, scores: NDArray[np.float32], embeddings: NDArray[np.floating]
+    ) -> NDArray[np.float32]:
+        """Return the scores of one tag.
+
+        Parameters
+        ----------
+        tag
+            One of `categories`.
+        scores : shape (n, n_tags)
+            Of the model.
+        embeddings : shape (n, embedding_dim)
+            Of the model; only looked at for a tag that was taught.
+
+        Returns
+        -------
+        shape (n,), in [0, 1]
+        """
+        taught = self._taught.get(tag)
+        if taught is None:
+            return scores[:, self._columns[tag]]
+        told = to_logits(scores[:, self._columns[tag]]) if taught.classifier.adds_to_model else None
+        return to_scores(taught.classifier.logits(embeddings, told))
+
+    def _known(self, name: str) -> str:
+        """Return the model's spelling of a tag that the user corrected."""
+        return next((tag for tag in self._columns if fold(tag) == fold(name)), name)
+
+    def _find_thresholds(self) -> dict[str, float]:
+        scores = draw_sample(self._library, self._model).scores
+        found = dict.fromkeys(self._taught, LARGEST_THRESHOLD)
+        for tag in self._model.specification.tags:
+            if tag.name in self._taught:
+                continue
+            if tag.threshold is not None:
+                found[tag.name] = tag.threshold
+            else:
+                top = np.quantile(scores[:, self._columns[tag.name]], 1 - TOP_SHARE) if len(scores) else 1.0
+                found[tag.name] = float(min(LARGEST_THRESHOLD, top))
+        return found
