@@ -323,13 +323,14 @@ def _print_status(found: "LibraryStatus") -> None:
 
 def _report(library: "Library", paths: Sequence[Path] | None, *, show_all: bool, json: bool) -> None:
     from taggram.inference.report import to_json
+    from taggram.library.status import STATES, state_of
 
     counts: Counter[str] = Counter()
     separator = "\n  "
     if json:
         typer.echo('{"schema": "taggram-library-report/1",\n "files": [', nl=False)
     for file in _files(library, paths):
-        state = _state(file)
+        state = state_of(file)
         counts[state] += 1
         if state == "tagged" and not show_all:
             continue
@@ -338,10 +339,11 @@ def _report(library: "Library", paths: Sequence[Path] | None, *, show_all: bool,
             separator = ",\n  "
         else:
             _print_file(file, state)
+    summary = {state: counts[state] for state in STATES if counts[state]}
     if json:
-        typer.echo(f'\n ],\n "summary": {to_json({"inputs": counts.total(), **counts})}}}')
+        typer.echo(f'\n ],\n "summary": {to_json({"inputs": counts.total(), **summary})}}}')
     else:
-        typer.echo(": ".join([_counted(counts.total(), "file"), ", ".join(_counts_in_words(counts))]))
+        typer.echo(f"{_counted(counts.total(), 'file')}: {', '.join(_counts_in_words(summary)) or 'none'}")
 
 
 def _files(library: "Library", paths: Sequence[Path] | None) -> Iterator["FileRow"]:
@@ -349,12 +351,6 @@ def _files(library: "Library", paths: Sequence[Path] | None) -> Iterator["FileRo
         yield from library.files(include_missing=True)
     for path in paths or ():
         yield from library.files(below=path, include_missing=True)
-
-
-def _state(file: "FileRow") -> str:
-    if file.is_missing:
-        return "missing"
-    return file.outcome.value if file.outcome else "waiting"
 
 
 def _file_document(file: "FileRow", state: str) -> dict[str, object]:
@@ -393,7 +389,7 @@ def _report_duplicates(library: "Library", *, json: bool) -> None:
     typer.echo(f"{_counted(n_files, 'file')} with {_counted(n_groups, 'recording')} between them")
 
 
-def _counts_in_words(counts: "dict[str, int] | Counter[str]") -> list[str]:
+def _counts_in_words(counts: dict[str, int]) -> list[str]:
     return [f"{count} {_spaced(state)}" for state, count in counts.items() if count]
 
 

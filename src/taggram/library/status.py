@@ -6,7 +6,17 @@ from pathlib import Path
 
 from taggram.inference.result import Outcome
 from taggram.library.store import Library
-from taggram.library.tracks import ModelRow
+from taggram.library.tracks import FileRow, ModelRow
+
+STATES = (*(outcome.value for outcome in Outcome), "waiting", "missing")
+"""What can be said of a file in one word: how it ended, or that it waits or is missing."""
+
+
+def state_of(file: FileRow) -> str:
+    """Return the one of `STATES` that a file is in."""
+    if file.is_missing:
+        return "missing"
+    return "waiting" if file.outcome is None else file.outcome.value
 
 
 @dataclass(frozen=True)
@@ -46,9 +56,9 @@ class LibraryStatus:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Name of the state → files in it; they add up to `n_files`."""
-        outcomes = {outcome.value: self.outcomes[outcome] for outcome in Outcome}
-        return {**outcomes, "waiting": self.n_waiting, "missing": self.n_missing}
+        """Each of `STATES` → files in it; they add up to `n_files`."""
+        numbers = (*(self.outcomes[outcome] for outcome in Outcome), self.n_waiting, self.n_missing)
+        return dict(zip(STATES, numbers, strict=True))
 
 
 def compute_status(library: Library) -> LibraryStatus:
