@@ -235,6 +235,39 @@ def default_taxonomy() -> Taxonomy:
     return Taxonomy(tuple(Rule(name, frozenset({name})) for name in ("genre", "mood")))
 
 
+def make_rule(
+    name: str,
+    sources: Iterable[str],
+    *,
+    whitelist: Iterable[str] = (),
+    tree: Mapping[str, Iterable[str]] = {},
+    aliases: Mapping[str, str] = {},
+    **options: Any,
+) -> Rule:
+    """Make a rule from words as they are spelled.
+
+    Parameters
+    ----------
+    name, sources
+        Of the field, and categories or names of the model's tags.
+    whitelist, aliases
+        As in the file.
+    tree
+        Every name → the names directly above, as `read_tree` returns.
+    options
+        The other fields of `Rule`.
+    """
+    return Rule(
+        name=name,
+        sources=frozenset(sources),
+        whitelist=_by_normal_form(whitelist),
+        parents=_join_spellings(tree),
+        spelling=_by_normal_form([*tree, *(above for parents in tree.values() for above in parents)]),
+        aliases={normal_form(word): value for word, value in aliases.items()},
+        **options,
+    )
+
+
 def load_taxonomy(path: Path) -> Taxonomy:
     """Read a taxonomy.
 
@@ -316,6 +349,7 @@ _OPTIONS: dict[str, type | tuple[type, ...]] = {
     "prefer_specific": bool,
     "title_case": bool,
 }
+_KEPT = ("min_score", "count", "ancestors", "prefer_specific", "title_case")
 
 
 def _load_rule(path: Path, name: str, options: Any, aliases: Mapping[str, str]) -> Rule:
@@ -338,19 +372,14 @@ def _load_rule(path: Path, name: str, options: Any, aliases: Mapping[str, str]) 
     sources = [str(source) for source in options.get("from", [name])]
     if not sources or ("from" not in options and name not in CATEGORIES):
         raise PlanError(f"{where}: `from` names categories ({', '.join(CATEGORIES)}) or tags of the model")
-    tree = _load_tree(path, where, options)
-    return Rule(
-        name=name,
-        sources=frozenset(sources),
-        min_score=least,
-        count=count,
-        ancestors=options.get("ancestors", False),
-        prefer_specific=options.get("prefer_specific", False),
-        title_case=options.get("title_case", True),
-        whitelist=_by_normal_form(_load_whitelist(path, options.get("whitelist", []))),
-        parents=_join_spellings(tree),
-        spelling=_by_normal_form([*tree, *(above for parents in tree.values() for above in parents)]),
-        aliases={normal_form(word): value for word, value in aliases.items()},
+    kept = {key: options[key] for key in _KEPT if key in options}
+    return make_rule(
+        name,
+        sources,
+        whitelist=_load_whitelist(path, options.get("whitelist", [])),
+        tree=_load_tree(path, where, options),
+        aliases=aliases,
+        **kept,
     )
 
 
@@ -368,7 +397,7 @@ def _load_tree(path: Path, where: str, options: Mapping[str, Any]) -> dict[str, 
     return parents
 
 
-def _join_spellings(tree: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+def _join_spellings(tree: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
     parents: dict[str, tuple[str, ...]] = {}
     for name, above in tree.items():
         key = normal_form(name)

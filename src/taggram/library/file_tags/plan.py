@@ -29,7 +29,7 @@ from taggram.errors import FileTagError, PlanError
 from taggram.inference.result import TagScore
 from taggram.library.file_tags.containers import TagFile
 from taggram.library.file_tags.fields import OWN_FIELDS, find_writable_field
-from taggram.library.taxonomy import Proposal, Taxonomy
+from taggram.library.taxonomy import Proposal, Rule, Taxonomy
 
 SCHEMA = "taggram-plan/1"
 _KEYS = {"file", "field", "before", "after", "why"}
@@ -136,7 +136,7 @@ def plan_file(heard: Heard, taxonomy: Taxonomy, policy: Policy) -> tuple[Change,
     changes = [
         change
         for name, found in proposals.items()
-        if (change := _plan_field(heard, name, tags.get(name), found, taxonomy, policy))
+        if (change := _plan_field(heard, tags.get(name), found, taxonomy.rule(name), policy))
     ]
     if policy.own == "all" or (policy.own == "changed" and changes):
         values = _own_values(heard, proposals)
@@ -238,39 +238,49 @@ def read_plan(path: Path) -> Iterator[Change]:
         raise PlanError(f"{printable(path)}: cannot be read as a plan: {error}") from error
 
 
-def _plan_field(
-    heard: Heard,
-    name: str,
-    before: tuple[str, ...],
-    proposals: tuple[Proposal, ...],
-    taxonomy: Taxonomy,
-    policy: Policy,
-) -> Change | None:
-    rule = taxonomy.rule(name)
-    kept = before
-    if policy.only_whitelist and policy.mode != "fill":
-        kept = tuple(value for value in before if rule.is_listed(value))
+def merge_values(
+    before: tuple[str, ...], proposals: Iterable[Proposal], rule: Rule, policy: Policy
+) -> tuple[str, ...]:
+    """Return the values that a field should have, given those that it has."""
     if policy.mode == "fill" and before:
-        return None
+        return before
+    proposals = tuple(proposals)
+    kept = before
+    if policy.only_whitelist:
+        kept = tuple(value for value in before if rule.is_listed(value))
     if policy.mode == "replace" and proposals:
         kept = ()
     known = {rule.normal_form(value) for value in kept}
-    n_free = max(0, rule.count - len(kept))
-    new = [p for p in proposals if rule.normal_form(p.value) not in known][:n_free]
-    after = kept + tuple(proposal.value for proposal in new)
+    new = [p.value for p in proposals if rule.normal_form(p.value) not in known]
+    return kept + tuple(new[: max(0, rule.count - len(kept))])
+
+
+def _plan_field(
+    heard: Heard,
+    before: tuple[str, ...],
+    proposals: tuple[Proposal, ...],
+    rule: Rule,
+    policy: Policy,
+) -> Change | None:
+    after = merge_values(before, proposals, rule, policy)
     if after == before:
         return None
-    return Change(heard.file, name, before, after, _why(before, kept, new, policy))
+    return Change(heard.file, rule.name, before, after, _why(before, after, proposals, policy))
 
 
-def _why(before: tuple[str, ...], kept: tuple[str, ...], new: Iterable[Proposal], policy: Policy) -> str:
-    parts = [f"heard {', '.join(proposal.why for proposal in new)}"] if new else []
+def _why(
+    before: tuple[str, ...], after: tuple[str, ...], proposals: Iterable[Proposal], policy: Policy
+) -> str:
+    is_replaced = policy.mode == "replace"
+    new = [p.why for p in proposals if p.value in after and (is_replaced or p.value not in before)]
+    gone = [value for value in before if value not in after]
+    parts = [f"heard {', '.join(new)}"] if new else []
     if not before:
         parts.append("was empty")
-    elif policy.mode == "replace":
-        parts.append("replaces what was there")
-    elif gone := [value for value in before if value not in kept]:
-        parts.append(f"not in the whitelist: {', '.join(gone)}")
+    elif gone:
+        parts.append(
+            "replaces what was there" if new and is_replaced else f"not in the whitelist: {', '.join(gone)}"
+        )
     return "; ".join(parts)
 
 
