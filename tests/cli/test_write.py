@@ -149,6 +149,30 @@ def test_own_words(music: Path) -> None:
     assert [line["after"] for line in lines(plan)] == [["Mid Tempo"]]
 
 
+def test_audit(music: Path, tone: Tone, tiny_model: Path) -> None:
+    for number in range(12):
+        path = write_wav(music / f"{number}.wav", tone(2000 if number % 2 else 300, 2.0 + number / 50))
+        file = TagFile.open(path)
+        file.set("genre", ("middle" if number == 1 else "Middle" if number % 2 or number == 0 else "Other",))
+        file.save()
+    assert taggram("library", "update", "--model", tiny_model, "-q").returncode == 0
+    plan = music.parent / "spellings.jsonl"
+    done = taggram("write", "audit", "--plan", plan)
+    assert done.returncode == 0, done.stderr
+    lines_ = done.stdout.splitlines()
+    assert lines_[0] == "Tags that the sound contradicts, the clearest first: 0"  # nothing else is heard
+    assert "  genre: Middle 6, middle 1 → Middle" in lines_
+    assert "  genre: Other, in 5 files: the model has no tag for it" in lines_
+    assert lines_[-1] == "14 files compared"
+    assert taggram("write", "apply", plan, "-q").returncode == 0
+    assert read_fields(music / "1.wav")["genre"] == ("Middle",)
+    document = json.loads(taggram("write", "audit", "--json").stdout)
+    assert document["schema"] == "taggram-audit/1"
+    assert document["n_files"] == 14
+    missing = {Path(f["file"]).name for f in document["findings"] if f["kind"] == "missing"}
+    assert missing <= {"a.wav", "b.wav"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

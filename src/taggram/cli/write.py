@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from taggram.cli._library import LibraryFile, open_library
+from taggram.cli._library import LibraryFile, ModelOfLibrary, open_library
 
 if TYPE_CHECKING:
     from taggram.inference.result import TagResult
+    from taggram.library.audit import Audit, Finding
     from taggram.library.file_tags.apply import WriteResult
     from taggram.library.file_tags.plan import Change, Checked, Heard, Planned
     from taggram.library.taxonomy import Taxonomy
@@ -37,6 +38,10 @@ class Own(StrEnum):
     NONE = "none"
 
 
+TaxonomyFile = Annotated[
+    Path | None,
+    typer.Option("--taxonomy", metavar="FILE", help="Your words; default: the model's genres and moods."),
+]
 PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="Plan, as `taggram write plan` makes it.")]
 JournalDirectory = Annotated[
     Path | None,
@@ -65,9 +70,7 @@ def plan(
     listen: Annotated[
         bool, typer.Option("--listen", help="Listen to the PATHs now; needs no library.")
     ] = False,
-    taxonomy: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Your words; default: the model's genres and moods.")
-    ] = None,
+    taxonomy: TaxonomyFile = None,
     mode: Annotated[Mode, typer.Option(help="What happens to fields that are not empty.")] = Mode.FILL,
     field: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this field; may be repeated.")
@@ -206,6 +209,36 @@ def runs(journal: JournalDirectory = None) -> None:
             typer.echo(f"{run.name}  {_counted(run.n_files, 'file')} written{state}")
 
 
+@app.command()
+def audit(
+    library: LibraryFile = None,
+    model: ModelOfLibrary = None,
+    taxonomy: TaxonomyFile = None,
+    limit: Annotated[int, typer.Option(min=0, help="At most this many files of a kind; 0 is all.")] = 20,
+    plan_: Annotated[
+        Path | None,
+        typer.Option("--plan", metavar="FILE", help="Write a plan that joins the spellings of each word."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Write everything as JSON.")] = False,
+) -> None:
+    """Look for tags in your files that the sound contradicts, missing ones, and several spellings of one.
+
+    It compares the tags that the files had when the library last read them. No sound file is touched.
+    """
+    from taggram.library.audit import audit_library, plan_spellings
+    from taggram.library.file_tags.plan import write_plan
+
+    with open_library(library) as opened:
+        found = audit_library(opened, opened.default_model(model), _load_taxonomy(taxonomy, ()))
+        if plan_ is not None:
+            with _output(plan_) as stream:
+                write_plan(plan_spellings(opened, found.spellings), stream)
+    if json:
+        _print_audit_json(found)
+    else:
+        _print_audit(found, limit)
+
+
 def _load_taxonomy(path: Path | None, fields: Iterable[str]) -> "Taxonomy":
     from taggram.library.taxonomy import default_taxonomy, load_taxonomy
 
@@ -320,6 +353,46 @@ def _print_values(values: dict[str, Counter[str]]) -> None:
         if name not in OWN_FIELDS:
             common = ", ".join(f"{value} {n}" for value, n in counter.most_common(12))
             typer.echo(f"{name:15} {common}" + (" …" if len(counter) > 12 else ""))
+
+
+def _print_audit(found: "Audit", limit: int) -> None:
+    kinds = {
+        "contradicted": "Tags that the sound contradicts, the clearest first",
+        "missing": "Tags that are likely missing, the clearest first",
+    }
+    for kind, title in kinds.items():
+        findings = [finding for finding in found.findings if finding.kind == kind]
+        typer.secho(f"{title}: {len(findings)}", bold=True)
+        for finding in findings[: limit or None]:
+            typer.echo(f"  {_describe(finding)}")
+        if limit and len(findings) > limit:
+            typer.echo(f"  … and {len(findings) - limit} more; --limit 0 shows all")
+    typer.secho(f"Words in several spellings: {len(found.spellings)}", bold=True)
+    for spellings in found.spellings:
+        counts = ", ".join(f"{value} {n}" for value, n in spellings.counts.items())
+        typer.echo(f"  {spellings.field}: {counts} → {spellings.preferred}")
+    typer.secho(f"Words that were not judged: {len(found.unjudged)}", bold=True)
+    for word in found.unjudged[: limit or None]:
+        typer.echo(f"  {word.field}: {word.value}, in {_counted(word.n_files, 'file')}: {word.why}")
+    typer.echo(f"{_counted(found.n_files, 'file')} compared")
+
+
+def _describe(finding: "Finding") -> str:
+    from taggram.audio.container import printable
+
+    heard = f"; heard {', '.join(proposal.why for proposal in finding.heard)}" if finding.heard else ""
+    return (
+        f"{printable(finding.file)}: {finding.field} {finding.value} {finding.score:.2f}, "
+        f"more than {finding.rank:.0%} of the files with it{heard}"
+    )
+
+
+def _print_audit_json(found: "Audit") -> None:
+    import json
+    from dataclasses import asdict
+
+    # ASCII, so that any path survives
+    typer.echo(json.dumps({"schema": "taggram-audit/1", **asdict(found)}, default=str))
 
 
 def _count_files(changes: Iterable["Change"]) -> int:

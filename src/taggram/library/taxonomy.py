@@ -137,7 +137,16 @@ class Rule:
 
     def resolve(self, tag: str) -> tuple[str, ...]:
         """Return what a tag is called in this field, the most specific first."""
-        return tuple(self._spell(key, tag) for key in self._resolve(self.normal_form(tag)))
+        return tuple(self.spell(key, tag) for key in self._resolve(self.normal_form(tag)))
+
+    def takes(self, tag: TagScore) -> bool:
+        """Whether a tag of the model goes to this field."""
+        return tag.category in self.sources or tag.name in self.sources
+
+    def implies(self, tag: str) -> frozenset[str]:
+        """Return the normal forms of all that a tag speaks for: what it is called here, and all above."""
+        keys = self._resolve(self.normal_form(tag))
+        return frozenset(keys).union(*map(self._above, keys))
 
     def propose(self, tags: Iterable[TagScore], thresholds: Mapping[str, float] = {}) -> tuple[Proposal, ...]:
         """Return values for this field, strongest first.
@@ -152,7 +161,7 @@ class Rule:
         found: dict[str, list[Source]] = {}
         words: dict[str, str] = {}
         for tag in sorted(tags, key=lambda tag: -tag.score):
-            if not self._takes(tag) or tag.score < self._least_score(tag.name, thresholds):
+            if not self.takes(tag) or tag.score < self.least_score(tag.name, thresholds):
                 continue
             for key in self._resolve(self.normal_form(tag.name)):
                 found.setdefault(key, []).append(Source(tag.name, tag.score))
@@ -162,13 +171,11 @@ class Rule:
             found = {key: sources for key, sources in found.items() if key not in general}
         strongest = sorted(found.items(), key=lambda item: -item[1][0].score)
         return tuple(
-            Proposal(self._spell(key, words[key]), tuple(sources)) for key, sources in strongest[: self.count]
+            Proposal(self.spell(key, words[key]), tuple(sources)) for key, sources in strongest[: self.count]
         )
 
-    def _takes(self, tag: TagScore) -> bool:
-        return tag.category in self.sources or tag.name in self.sources
-
-    def _least_score(self, tag: str, thresholds: Mapping[str, float]) -> float:
+    def least_score(self, tag: str, thresholds: Mapping[str, float] = {}) -> float:
+        """Return the score from which a tag of the model counts here."""
         return thresholds.get(tag, DEFAULT_MIN_SCORE) if self.min_score is None else self.min_score
 
     def _resolve(self, key: str) -> list[str]:
@@ -198,13 +205,19 @@ class Rule:
             found.update(dict.fromkeys(level))
         return [above for above in found if above != key]
 
-    def _spell(self, key: str, tag: str) -> str:
-        """Return how a value is written: as alias, whitelist or tree have it, or as the model does."""
-        own = tag if self.normal_form(tag) == key else key
-        spelled = (
-            self.whitelist.get(key) or self.aliases.get(normal_form(own)) or self.spelling.get(key) or own
-        )
-        return _title_case(spelled) if self.title_case else spelled
+    def spell(self, key: str, word: str) -> str:
+        """Return how the value with a normal form is written.
+
+        Parameters
+        ----------
+        key
+            The normal form.
+        word
+            What the model or a file calls it, if neither whitelist nor aliases nor tree know it.
+        """
+        own = word if self.normal_form(word) == key else key
+        known = self.whitelist.get(key) or self.aliases.get(normal_form(own)) or self.spelling.get(key)
+        return _title_case(known or own) if self.title_case else known or own
 
 
 @dataclass(frozen=True)
