@@ -262,18 +262,31 @@ class Finder:
             find_matches(self._library, where, model=self.model).recording_ids if where.strip() else None
         )
         choice = Choice(self._library, self.model, query, per_artist, duplicates=duplicates)
-        for page in self._pages(vector, allowed, 4 * limit + len(query.seeds) + 10):
-            ids = page.recording_ids.tolist()
-            files, vectors = self._library.files_of(ids), self.vectors(ids)
-            for recording_id, similarity in zip(ids, page.similarities.tolist(), strict=True):
+        for page in self.pages(vector, allowed, 4 * limit + len(query.seeds) + 10):
+            for track in self.tracks(page, query.vectors.mean(axis=0)):
                 if len(choice.taken) == limit:
                     return tuple(choice.taken)
-                if recording_id in files and recording_id in vectors:
-                    facets = self._facets(query, vectors[recording_id])
-                    choice.consider(
-                        Similar(files[recording_id][0], similarity, facets, vectors[recording_id])
-                    )
+                choice.consider(track)
         return tuple(choice.taken)
+
+    def tracks(self, page: Nearest, vector: Floats) -> Iterator[Similar]:
+        """Yield the recordings of a page that have a file, with what is needed to judge them.
+
+        Parameters
+        ----------
+        page
+            As `pages` yields it.
+        vector
+            What the facets are compared with; of any length, block by block.
+        """
+        ids = page.recording_ids.tolist()
+        files, vectors = self._library.files_of(ids), self.vectors(ids)
+        for recording_id, similarity in zip(ids, page.similarities.tolist(), strict=True):
+            if recording_id in files and recording_id in vectors:
+                own = vectors[recording_id]
+                compared = self.space.compare(vector, own[None])
+                facets = {facet: float(values[0]) for facet, values in compared.items()}
+                yield Similar(files[recording_id][0], similarity, facets, own)
 
     def why(self, query: Query, track: Similar, *, n_tags: int = 5, n_moments: int = 3) -> Why:
         """Say what a query and a track have in common.
@@ -325,8 +338,18 @@ class Finder:
         order = np.lexsort((ids, -values))
         return Nearest(ids[order], values[order])
 
-    def _pages(self, vector: Floats, allowed: Ids | None, n: int) -> Iterator[Nearest]:
-        """Yield recordings nearest first, page by page, no recording twice."""
+    def pages(self, vector: Floats, allowed: Ids | None = None, n: int = 100) -> Iterator[Nearest]:
+        """Yield recordings nearest first, page by page, no recording twice.
+
+        Parameters
+        ----------
+        vector
+            As `Space.query` returns it.
+        allowed : ascending
+            Only these; None is all.
+        n
+            Length of the first page; each next is longer.
+        """
         if allowed is not None and len(allowed) <= _FEW:
             yield self.rank(vector, allowed)
             return
@@ -341,10 +364,6 @@ class Finder:
                 is_new &= np.isin(found.recording_ids, allowed)
             yield Nearest(found.recording_ids[is_new], found.similarities[is_new])
             n *= 4
-
-    def _facets(self, query: Query, vector: Floats) -> dict[str, float]:
-        compared = self.space.compare(query.vectors.mean(axis=0), vector[None])
-        return {facet: float(values[0]) for facet, values in compared.items()}
 
     def _shared_tags(self, first: Floats, second: Floats, n: int) -> tuple[SharedTag, ...]:
         """Return the tags that stand out most in both, among those of the facets."""
