@@ -24,7 +24,7 @@ import numpy as np
 
 _SHORTEST_RUN = 16  # a shorter one takes no less space than its bytes
 _BLOCK = 32
-_WINDOW = 1 << 20  # farther than tags move anything
+_WINDOW = 1 << 18  # farther than texts move anything
 _NEAR = 256
 _STEP = 1 << 16
 _AT_ONCE = 1 << 20
@@ -44,6 +44,7 @@ def compute_delta(before: BinaryIO, after: BinaryIO) -> Delta:
     """Return `before` as pieces of `after`; both are open for reading and seekable."""
     pieces: list[Run | bytes] = []
     own = bytearray()
+    index = _Index(after)
     n_before = before.seek(0, os.SEEK_END)
     position, shift = 0, 0
     while position < n_before:
@@ -53,7 +54,7 @@ def compute_delta(before: BinaryIO, after: BinaryIO) -> Delta:
             own.clear()
             pieces.append(Run(position + shift, length))
         else:
-            length, shift = _next_match(before, position, after, shift)
+            length, shift = _next_match(before, position, after, shift, index)
             own += _read(before, position, length)
         position += length
     pieces += [bytes(own)] * bool(own)
@@ -118,22 +119,40 @@ def _common_length(left: bytes, right: bytes) -> int:
     return int(is_different.argmax()) if is_different.any() else n
 
 
-def _next_match(before: BinaryIO, position: int, after: BinaryIO, shift: int) -> tuple[int, int]:
+def _next_match(
+    before: BinaryIO, position: int, after: BinaryIO, shift: int, index: "_Index"
+) -> tuple[int, int]:
     """Return how many bytes lie before the next run, and its shift; progress is made in any case."""
     skip = _resume(_read(before, position, _NEAR), _read(after, position + shift, _NEAR))
     if skip is not None:
         return skip, shift
-    begin = max(0, position + shift - _WINDOW)
-    window = _read(after, begin, 2 * _WINDOW)
-    blocks: dict[bytes, int] = {}
-    for offset in range(0, len(window) - _BLOCK + 1, _BLOCK):
-        blocks.setdefault(window[offset : offset + _BLOCK], begin + offset)
+    blocks = index.around(position + shift)
     data = _read(before, position, _STEP + _BLOCK - 1)
     for skip in range(min(_STEP, len(data))):
         other = blocks.get(data[skip : skip + _BLOCK])
         if other is not None:
             return skip, other - position - skip
     return min(_STEP, len(data)), shift
+
+
+class _Index:
+    """Where blocks of a file lie, within a window around the place of interest."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._centre: int | None = None
+        self._blocks: dict[bytes, int] = {}
+
+    def around(self, place: int) -> dict[bytes, int]:
+        """Return block → offset; the window moves only when a place is far from its centre."""
+        if self._centre is None or abs(place - self._centre) > _WINDOW // 2:
+            self._centre = place
+            begin = max(0, place - _WINDOW)
+            window = _read(self._file, begin, 2 * _WINDOW)
+            self._blocks = {}
+            for offset in range(0, len(window) - _BLOCK + 1, _BLOCK):
+                self._blocks.setdefault(window[offset : offset + _BLOCK], begin + offset)
+        return self._blocks
 
 
 def _resume(left: bytes, right: bytes) -> int | None:
