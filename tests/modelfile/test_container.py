@@ -1,5 +1,7 @@
 """The specification goes into an ONNX file and comes out whole, and every damage is noticed."""
 
+import json
+
 import onnx
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from taggram.errors import ChecksumError, ModelFileError
 from taggram.modelfile.container import read_specification, seal
-from taggram.modelfile.specification import Tag
+from taggram.modelfile.specification import Specification, Tag
 from tests.conftest import tiny_graph, tiny_specification
 
 SPECIFICATION = tiny_specification()
@@ -27,6 +29,16 @@ def test_any_tag_name_survives(names: list[str]) -> None:
     tags = tuple(Tag(name=name, category="other") for name in names)
     specification = SPECIFICATION.model_copy(update={"tags": tags})
     assert read_specification(seal(GRAPH, specification), source="x").tags == tags
+
+
+def test_specification_from_before_a_field_was_there_is_read() -> None:
+    before = json.loads(SPECIFICATION.model_dump_json())
+    del before["least_evidence"]
+    for tag in before["tags"]:
+        del tag["display_name"]
+    found = Specification.from_json(json.dumps(before), source="old.onnx")
+    assert found == SPECIFICATION
+    assert [tag.label for tag in found.tags] == [tag.name for tag in found.tags]
 
 
 def test_the_onnx_package_reads_the_same_entry() -> None:

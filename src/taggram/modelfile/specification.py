@@ -1,7 +1,8 @@
 """The specification that travels inside every model file: what the network expects and what it says.
 
 Format version 1. It is stored as JSON in the ONNX metadata entry `taggram`, validated strictly in
-both directions: an unknown key is an error, as is a missing one.
+both directions: an unknown key is an error, as is a missing one, except that a field with a default may
+be missing, as it is in files written before the field was there.
 
 Conventions: durations in seconds, lengths in samples, frequencies in Hz; the order of `tags` is the
 order of the columns of `scores` everywhere.
@@ -69,11 +70,19 @@ class Tag(_Strict):
         What kind of statement the tag makes.
     threshold
         Score from which the tag counts as present, in [0, 1]; None if not calibrated.
+    display_name
+        Name for people; empty if `name` is one.
     """
 
     name: str = Field(min_length=1)
     category: Category
     threshold: float | None = Field(default=None, ge=0, le=1)
+    display_name: str = ""
+
+    @property
+    def label(self) -> str:
+        """What people read."""
+        return self.display_name or self.name
 
 
 class Metric(_Strict):
@@ -112,6 +121,9 @@ class Specification(_Strict):
         Where the weights come from and under what terms.
     metrics
         Measured figures.
+    least_evidence
+        Sum of a clip's scores below which the sound is no music, or the model is not sure; None if nothing
+        was measured.
     weights_sha256
         SHA-256 of the ONNX file without its metadata; filled in by the writer, checked by the reader.
     """
@@ -130,6 +142,7 @@ class Specification(_Strict):
     licence: str
     paper: str
     metrics: tuple[Metric, ...] = ()
+    least_evidence: float | None = Field(default=None, ge=0)
     weights_sha256: str = ""
 
     @model_validator(mode="after")

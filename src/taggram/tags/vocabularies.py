@@ -116,7 +116,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
 _BY_CATEGORY: Mapping[Category, tuple[str, ...]] = {
     "genre": _tags(
         """
-        alternative; alternative rock; ambient; atmospheric; blues; chillout; classic rock; classical;
+        alternative; alternative rock; ambient; blues; chillout; classic rock; classical;
         country; dance; downtempo; easy listening; electro; electronic; electronica; experimental; folk;
         funk; hard rock; heavy metal; hip-hop; house; indian; indie; indie pop; indie rock;
         instrumental pop; jazz; lounge; metal; new age; opera; orchestral; pop; pop folk; pop rock;
@@ -133,12 +133,14 @@ _BY_CATEGORY: Mapping[Category, tuple[str, ...]] = {
     "decade": ("60s", "70s", "80s", "90s", "00s", "oldies"),
     "mood": _tags(
         """
-        action; adventure; beautiful; calm; catchy; cool; dark; deep; drama; dramatic; dream; emotional;
-        energetic; epic; fast; fun; funny; groovy; happy; heavy; hopeful; inspiring; loud; love;
-        meditative; melancholic; mellow; melodic; motivational; party; positive; powerful; quiet;
-        relaxing; romantic; sad; sexy; slow; soft; upbeat; uplifting; weird
+        action; adventure; atmospheric; beautiful; calm; catchy; cool; dark; deep; drama; dramatic; dream;
+        emotional; energetic; epic; fun; funny; groovy; happy; heavy; hopeful; inspiring; love; meditative;
+        melancholic; mellow; melodic; motivational; party; positive; powerful; relaxing; romantic; sad; sexy;
+        upbeat; uplifting; weird
         """
     ),
+    # How it sounds and moves, which is no mood: a fast piece may be sad.
+    "other": ("acoustic", "beat", "fast", "loud", "quiet", "slow", "soft", "solo"),
 }
 _CATEGORY_OF: Mapping[str, Category] = {
     name: category for category, names in _BY_CATEGORY.items() for name in names

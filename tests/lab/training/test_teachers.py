@@ -37,6 +37,17 @@ def test_two_spellings_in_one_vocabulary_both_count() -> None:
     np.testing.assert_allclose(ensemble.chunk_scores(said), [[0.3, 0.9, 0.7]], atol=1e-6)
 
 
+def test_denied_tag_is_the_share_of_those_who_say_anything() -> None:
+    ensemble = Ensemble({"one": ("voice", "no voice", "rock"), "two": ("instrumental", "singing", "weird")})
+    said = {
+        "one.scores": np.array([[0.3, 0.1, 0.9], [0.0, 0.3, 0.5]], np.float32),
+        "two.scores": np.array([[0.1, 0.5, 0.8], [0.1, 0.0, 0.8]], np.float32),
+    }
+    assert ensemble.tags == ("vocals", "rock")
+    assert ensemble.is_scale.tolist() == [True, False]
+    np.testing.assert_allclose(ensemble.chunk_scores(said), [[0.4 / 0.5, 0.9], [0.0, 0.5]], atol=1e-6)
+
+
 def test_only_teachers_of_single_chunks_give_embeddings() -> None:
     said: dict[str, Array] = {
         "short.scores": np.zeros((2, 2), np.float32),
@@ -47,13 +58,20 @@ def test_only_teachers_of_single_chunks_give_embeddings() -> None:
     np.testing.assert_array_equal(ENSEMBLE.chunk_embeddings(said), [[1, 2], [3, 4]])
 
 
-def test_published_ensemble_has_96_tags_and_every_source_column_once() -> None:
+def test_published_ensemble_has_90_tags_and_counts_every_source_column_once() -> None:
     ensemble = published_ensemble()
-    shares = ensemble.shares()
+    affirmed, denied = ensemble.shares(), ensemble.shares(denials=True)
     assert len(TEACHERS) == 12
-    assert len(ensemble.tags) == 96
-    np.testing.assert_allclose(sum(share.sum(axis=0) for share in shares.values()), 1, atol=1e-6)
-    assert all((share > 0).sum(axis=1).tolist() == [1] * 50 for share in shares.values())
+    assert len(ensemble.tags) == 90
+    np.testing.assert_allclose(sum(share.sum(axis=0) for share in affirmed.values()), 1, atol=1e-6)
+    total = sum(share.sum(axis=0) for share in denied.values())
+    np.testing.assert_allclose(total, ensemble.is_scale, atol=1e-6)
+    assert [ensemble.tags[i] for i in np.flatnonzero(ensemble.is_scale)] == ["vocals"]
+    for teacher, vocabulary in ensemble.vocabularies.items():
+        uses = (affirmed[teacher] > 0).sum(axis=1) + (denied[teacher] > 0).sum(axis=1)
+        left_out = {source for source, used in zip(vocabulary, uses, strict=True) if not used}
+        assert left_out <= {"beautiful", "catchy", "weird", "instrument---computer"}
+        assert set(uses) <= {0, 1}
 
 
 def test_excerpts_are_spread_over_the_clip() -> None:

@@ -4,8 +4,11 @@ Every clip is heard on a grid of 3 s chunks. A teacher that takes 3 s scores eac
 takes 29 s scores as many excerpts, spread evenly, as fit the clip's length best, and says their mean of
 every chunk. A clip that is shorter than an excerpt is repeated until it fills one.
 
-The ensemble's score of a merged tag is the mean over all (teacher, source tag) columns that the tag
-stands for. Its score of a clip is the mean over the clip's chunks.
+The ensemble speaks the vocabulary of the shipped model (`taggram.tags.default_vocabulary`). Its score of a
+tag is the mean over all (teacher, source tag) columns that the tag stands for. Where some of the columns deny
+the tag ("no vocals"), the score is the mean of those that affirm it over the sum of both means: of the
+annotators who would say anything about it, the share that would affirm it. The score of a clip is the mean
+over the clip's chunks.
 
 Conventions: scores (n_chunks, n_tags) in [0, 1]; waveforms float32 (n_samples,) at 16 kHz.
 """
@@ -22,7 +25,8 @@ from taggram.lab.export import export_model
 from taggram.lab.training.shards import Array
 from taggram.lab.weights.published import CHECKPOINTS, PublishedCheckpoint, describe_published, load_published
 from taggram.modelfile.reader import load_model_file
-from taggram.tags.vocabularies import VOCABULARIES, merge_vocabularies, merged_name
+from taggram.tags.default_vocabulary import default_vocabulary, is_denial, spoken_tag
+from taggram.tags.vocabularies import VOCABULARIES
 
 Scores = NDArray[np.float32]
 
@@ -112,26 +116,48 @@ class Ensemble:
     vocabularies: Mapping[str, tuple[str, ...]]
 
     @property
-    def tags(self) -> tuple[str, ...]:
-        """The merged vocabulary, in order of first appearance."""
-        return tuple(merge_vocabularies(dict.fromkeys(self.vocabularies.values())))
+    def sources(self) -> dict[str, tuple[str, ...]]:
+        """Each tag's source tags, in order of first appearance."""
+        return default_vocabulary(dict.fromkeys(self.vocabularies.values()))
 
-    def shares(self) -> dict[str, Scores]:
-        """Return each teacher's share in the mean: name → (n_source_tags, n_tags); columns sum to 1."""
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The vocabulary, in order of first appearance."""
+        return tuple(self.sources)
+
+    @property
+    def is_scale(self) -> NDArray[np.bool_]:
+        """Which tags have a low end with a name of its own, shape (n_tags,)."""
+        return np.array([any(map(is_denial, sources)) for sources in self.sources.values()])
+
+    def shares(self, *, denials: bool = False) -> dict[str, Scores]:
+        """Return each teacher's share in the mean: name → (n_source_tags, n_tags).
+
+        The columns of all teachers together sum to 1, or to 0 where nobody affirms (or denies) a tag.
+        """
         column = {tag: index for index, tag in enumerate(self.tags)}
         votes = {
-            name: np.eye(len(column), dtype=np.float32)[[column[merged_name(tag)] for tag in vocabulary]]
+            name: np.zeros((len(vocabulary), len(column)), np.float32)
             for name, vocabulary in self.vocabularies.items()
         }
+        for name, vocabulary in self.vocabularies.items():
+            for row, source in enumerate(vocabulary):
+                if (tag := spoken_tag(source)) and is_denial(source) == denials:
+                    votes[name][row, column[tag]] = 1
         total = np.sum([vote.sum(axis=0) for vote in votes.values()], axis=0)
-        return {name: vote / total for name, vote in votes.items()}
+        return {name: vote / np.maximum(total, 1) for name, vote in votes.items()}
 
     def chunk_scores(self, said: Mapping[str, Array]) -> Scores:
         """Return the ensemble's scores of a clip's chunks, shape (n_chunks, n_tags)."""
+        affirmed, denied = (self._mean(said, self.shares(denials=denials)) for denials in (False, True))
+        ratio = affirmed / np.maximum(affirmed + denied, np.finfo(np.float32).tiny)
+        return np.where(self.is_scale, ratio, affirmed)
+
+    def _mean(self, said: Mapping[str, Array], shares: Mapping[str, Scores]) -> Scores:
         own = {name: np.asarray(said[f"{name}.scores"], np.float32) for name in self.vocabularies}
         n_chunks = max(len(scores) for scores in own.values())
         total = np.zeros((n_chunks, len(self.tags)), np.float32)
-        for name, share in self.shares().items():
+        for name, share in shares.items():
             total += (own[name] if len(own[name]) == n_chunks else own[name].mean(axis=0)) @ share
         return total
 
