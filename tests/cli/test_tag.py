@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from taggram.modelfile.container import seal
+from tests.conftest import tiny_graph, tiny_specification
 from tests.inference.test_tagger import write_wav
 
 Tone = Callable[..., np.ndarray]
@@ -30,6 +33,20 @@ def folder(tmp_path: Path, tone: Tone) -> Path:
     (folder / "broken.mp3").write_bytes(b"nothing to hear " * 100)
     (folder / "cover.jpg").write_bytes(b"\xff\xd8")
     return folder
+
+
+@pytest.fixture
+def careful_model(tmp_path: Path) -> Path:
+    """The tiny model with a threshold and a name for every tag, and a least evidence."""
+    tiny = tiny_specification()
+    tags = tuple(
+        tag.model_copy(update={"threshold": 0.5, "display_name": f"{tag.name.capitalize()} notes"})
+        for tag in tiny.tags
+    )
+    specification = tiny.model_copy(update={"tags": tags, "least_evidence": 0.5})
+    path = tmp_path / "careful.onnx"
+    path.write_bytes(seal(tiny_graph(specification), specification))
+    return path
 
 
 def taggram(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -50,6 +67,39 @@ def test_table(tiny_model: Path, folder: Path) -> None:
     assert lines[1].split()[:2] == ["instrument", "low"]
     assert len(lines) == 2
     assert done.stderr.startswith("1 input: 1 tagged — 2 s of sound")
+
+
+@pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv", "jams"])
+def test_every_format_has_the_tags_above_threshold_and_all_on_request(
+    careful_model: Path, tmp_path: Path, tone: Tone, form: str
+) -> None:
+    song = write_wav(tmp_path / "song.wav", tone(300, 2.0))
+
+    def names(*options: str) -> set[str]:
+        done = taggram("tag", song, "--model", careful_model, "--format", form, "-q", *options)
+        assert done.returncode == 0
+        return set(re.findall(r"\b(low|middle|high)\b", done.stdout.lower()))
+
+    assert names() == {"low"}
+    assert names("--all") == {"low", "middle", "high"}
+    assert names("--threshold", "0") == {"low", "middle", "high"}
+    assert len(names("--threshold", "0", "--top-k", "2")) == 2
+
+
+def test_no_music_is_said_plainly(careful_model: Path, tmp_path: Path, tone: Tone) -> None:
+    song = write_wav(tmp_path / "faint.wav", tone(300, 2.0) * 0.003)
+    done = taggram("tag", song, "--model", careful_model, "-q")
+    assert (done.returncode, done.stdout.strip()) == (0, f"{song}  0:02  no music, or not sure.")
+    entry = json.loads(taggram("tag", song, "--model", careful_model, "--format", "jsonl", "-q").stdout)
+    assert (entry["outcome"], entry["unsure"], entry["tags"]) == ("tagged", True, [])
+    assert len(taggram("tag", song, "--model", careful_model, "--all", "-q").stdout.splitlines()) == 4
+
+
+def test_people_read_display_names(careful_model: Path, folder: Path) -> None:
+    song = folder / "a low.wav"
+    assert "Low notes" in taggram("tag", song, "--model", careful_model).stdout
+    entry = json.loads(taggram("tag", song, "--model", careful_model, "--format", "jsonl").stdout)
+    assert [entry["tags"][0][key] for key in ("name", "display_name")] == ["low", "Low notes"]
 
 
 def test_json_lists_every_input(tiny_model: Path, folder: Path) -> None:
@@ -128,6 +178,7 @@ def test_every_odd_input_has_an_outcome(tiny_model: Path, tmp_path: Path, tone: 
         (["tag", "x.mp3", "--model", "no-such-model"], "no model 'no-such-model'"),
         (["tag", "x.mp3", "--model", __file__], "not an ONNX file"),
         (["tag", "x.mp3", "--threshold", "2"], "Invalid value for '--threshold'"),
+        (["tag", "x.mp3", "--all", "--top-k", "3"], "leave out --top-k and --threshold"),
         (["tug"], "No such command 'tug'"),
     ],
 )

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from taggram.inference.report import (
     to_json,
 )
 from taggram.inference.result import Outcome, TagResult, TagScore
+from taggram.modelfile.specification import Category, Specification, Tag
 from tests.conftest import tiny_specification
 
 SPECIFICATION = tiny_specification()
@@ -63,6 +65,67 @@ def test_selection_uses_each_tags_own_threshold() -> None:
     tags = tuple(tag.model_copy(update={"threshold": 0.6}) for tag in SPECIFICATION.tags)
     strict = SPECIFICATION.model_copy(update={"tags": tags})
     assert [tag.name for tag in Selection().of(make_result(), strict)] == ["high"]
+
+
+Heard = tuple[str, Category, float, float]
+"""Name, category, score, threshold."""
+
+
+def calibrated(*tags: Heard) -> tuple[TagResult, Specification]:
+    """A result, and the model that says so."""
+    ranked = sorted(tags, key=lambda tag: -tag[2])
+    result = replace(
+        make_result(), tags=tuple(TagScore(name, kind, score) for name, kind, score, _ in ranked)
+    )
+    own = tuple(Tag(name=name, category=kind, threshold=threshold) for name, kind, _, threshold in tags)
+    return result, SPECIFICATION.model_copy(update={"tags": own})
+
+
+def names(selection: Selection, case: tuple[TagResult, Specification]) -> list[str]:
+    return [tag.name for tag in selection.of(*case)]
+
+
+def test_category_without_a_tag_shows_its_strongest_if_it_is_clear() -> None:
+    rock: Heard = ("rock", "genre", 0.6, 0.3)
+    far: Heard = ("calm", "mood", 0.01, 0.05)
+    near: Heard = ("calm", "mood", 0.025, 0.05)
+    assert names(Selection(), calibrated(rock, far, ("sad", "mood", 0.03, 0.05))) == ["rock", "sad"]
+    # Not if it is too weak, nor if another one is nearly as strong, nor if it has none to be compared with,
+    # nor beside one that was given.
+    assert names(Selection(), calibrated(rock, far, ("sad", "mood", 0.02, 0.05))) == ["rock"]
+    assert names(Selection(), calibrated(rock, near, ("sad", "mood", 0.03, 0.05))) == ["rock"]
+    assert names(Selection(), calibrated(rock, ("sad", "mood", 0.03, 0.05))) == ["rock"]
+    assert names(Selection(), calibrated(rock, ("pop", "genre", 0.25, 0.3))) == ["rock"]
+
+
+def test_the_strongest_are_those_farthest_above_their_thresholds() -> None:
+    case = calibrated(
+        ("rock", "genre", 0.4, 0.3), ("happy", "mood", 0.05, 0.01), ("piano", "instrument", 0.3, 0.2)
+    )
+    assert names(Selection(), case) == ["rock", "piano", "happy"], "listed by score"
+    assert names(Selection(top_k=2), case) == ["piano", "happy"]
+    assert names(Selection(top_k=2, threshold=0.0), case) == ["rock", "piano"]
+
+
+def test_nothing_is_said_of_what_the_model_is_not_sure_of_unless_asked() -> None:
+    result, specification = calibrated(("rock", "genre", 0.4, 0.3))
+    case = replace(result, is_unsure=True), specification
+    assert names(Selection(), case) == []
+    assert names(Selection(top_k=None, threshold=0.0), case) == ["rock"]
+    assert file_entry(case[0], ())["unsure"] is True
+    assert jams_document(case[0], (), specification)["sandbox"]["taggram"]["unsure"] is True
+
+
+def test_display_name_is_said_where_there_is_one() -> None:
+    tags = (TagScore("00s", "decade", 0.5, "2000s"), TagScore("rock", "genre", 0.4))
+    entry = file_entry(make_result(), tags)
+    assert [tag.get("display_name") for tag in entry["tags"]] == ["2000s", None]
+    assert [
+        row["tag"] for row in csv.DictReader(io.StringIO(",".join(CSV_HEADER) + "\n" + csv_rows(entry)))
+    ] == [
+        "00s",
+        "rock",
+    ]
 
 
 def test_file_entry() -> None:

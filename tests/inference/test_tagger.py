@@ -10,6 +10,8 @@ import pytest
 
 from taggram import Outcome, Tagger, TagResult
 from taggram.errors import ModelFileError, ShapeError, UnknownNameError
+from taggram.modelfile.container import seal
+from tests.conftest import tiny_graph, tiny_specification
 
 Tone = Callable[..., np.ndarray]
 
@@ -51,6 +53,21 @@ def test_a_file_is_heard(tagger: Tagger, song: Path) -> None:
     assert result.tags[0].name == "low"
     assert result.tags[0].category == "instrument"
     assert result.embedding.shape == (3,)
+
+
+def test_too_little_evidence_is_no_music(tmp_path: Path, tone: Tone) -> None:
+    specification = tiny_specification().model_copy(update={"least_evidence": 0.5})
+    path = tmp_path / "careful.onnx"
+    path.write_bytes(seal(tiny_graph(specification), specification))
+    with Tagger.load(path) as tagger:
+        heard = tagger.tag(tone(300, 2.0), sample_rate=8000)
+        unsure = tagger.tag(tone(300, 2.0) * 0.003, sample_rate=8000)
+    assert (heard.is_unsure, heard.message) == (False, "")
+    assert unsure.outcome is Outcome.TAGGED
+    assert unsure.is_unsure
+    assert unsure.message == "no music, or not sure."
+    assert unsure.clip_scores.sum() < 0.5 < heard.clip_scores.sum()
+    assert len(unsure.tags) == 3, "the scores are there for who wants them"
 
 
 def test_the_result_is_frozen(tagger: Tagger, tone: Tone) -> None:

@@ -19,10 +19,14 @@ from taggram.inference.report import (
     file_entry,
     jams_document,
     model_entry,
+    relative_odds,
     to_json,
 )
 from taggram.inference.result import TagResult, TagScore
 from taggram.modelfile.specification import CATEGORIES, Specification
+
+DEFAULT_THRESHOLD = 0.2
+"""Score from which the tag of a model without thresholds is green."""
 
 Tags = tuple[TagScore, ...]
 Files = Mapping[str, str] | None
@@ -108,29 +112,33 @@ class Table(Writer):
 
     def write(self, result: TagResult, tags: Tags, taggram: Files) -> None:
         """Write one block."""
-        for line in _block(result, tags):
+        for line in _block(result, tags, self._specification):
             self._console.print(line)
 
 
-def _block(result: TagResult, tags: Tags) -> list[Text]:
+def _block(result: TagResult, tags: Tags, specification: Specification) -> list[Text]:
     """Return the lines of one file."""
     name = str(result.path).encode(errors="surrogateescape").decode(errors="backslashreplace")
     head = Text.assemble((name, "bold"), "  ", (clock(result.duration), "cyan"))
     if result.message or not result.outcome.has_tags:
-        said = ": ".join(part for part in (result.outcome.value, result.message) if part)
+        outcome = "" if result.is_unsure else result.outcome.value
+        said = ": ".join(part for part in (outcome, result.message) if part)
         head.append(f"  {said}", style="yellow" if result.outcome.has_tags else "red")
     by_category = sorted(tags, key=lambda tag: (CATEGORIES.index(tag.category), -tag.score))
+    own = {tag.name: tag.threshold for tag in specification.tags}
     lines = [head]
     for category, group in groupby(by_category, key=lambda tag: tag.category):
         line = Text(f"  {category:<11}", style="dim")
-        line.append_text(Text("  ").join(_scored(tag) for tag in group))
+        line.append_text(Text("  ").join(_scored(tag, own[tag.name]) for tag in group))
         lines.append(line)
     return lines
 
 
-def _scored(tag: TagScore) -> Text:
-    style = "bold green" if tag.score >= 0.5 else "green" if tag.score >= 0.2 else "default"
-    return Text.assemble((tag.name, f"not dim {style}"), (f" {tag.score:.2f}", "not dim"))
+def _scored(tag: TagScore, threshold: float | None) -> Text:
+    """Return a tag with its score: green from its threshold on, bold from twice the odds of that on."""
+    strength = relative_odds(tag.score, threshold or DEFAULT_THRESHOLD)
+    style = "bold green" if strength >= 2 else "green" if strength >= 1 else "default"
+    return Text.assemble((tag.label, f"not dim {style}"), (f" {tag.score:.2f}", "not dim"))
 
 
 def clock(seconds: float) -> str:

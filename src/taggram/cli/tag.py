@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from taggram.inference.report import Summary
+    from taggram.inference.report import Selection, Summary
 
 
 class Format(StrEnum):
@@ -37,11 +37,16 @@ def run(
     model: Annotated[
         str | None, typer.Option(help="Name or file of a model; default: the one that ships.")
     ] = None,
-    top_k: Annotated[int, typer.Option(min=1, help="Report at most this many tags of a file.")] = 10,
+    top_k: Annotated[
+        int | None, typer.Option(min=1, help="Report at most this many tags of a file; default: 10.")
+    ] = None,
     threshold: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="Report only scores from here on; default: each tag's own."),
     ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Report every tag, also of sounds that are no music.")
+    ] = False,
     format_: Annotated[Format, typer.Option("--format", help="How to write the results.")] = Format.TABLE,
     output: Annotated[
         Path | None, typer.Option(help="File to write the results to; default: the terminal.")
@@ -71,12 +76,12 @@ def run(
     from taggram.cli._interrupt import graceful_interrupt
     from taggram.cli._progress import track
     from taggram.cli._taggrams import TaggramFolder
-    from taggram.inference.report import Selection, Summary
+    from taggram.inference.report import Summary
     from taggram.inference.tagger import Tagger
 
     begun = time.monotonic()
     inputs = expand(paths, recursive=recursive)
-    selection = Selection(top_k, threshold)
+    selection = _selection(top_k, threshold, all_=all_)
     summary = Summary()
     heard = 0.0
     with Tagger.load(model) as tagger, _output(output) as stream, graceful_interrupt() as interrupted:
@@ -101,6 +106,17 @@ def run(
     if not quiet:
         _say(summary, inputs.n_ignored, heard, time.monotonic() - begun)
     raise typer.Exit(0 if summary.is_clean else 1)
+
+
+def _selection(top_k: int | None, threshold: float | None, *, all_: bool) -> "Selection":
+    """Return which tags are reported."""
+    from taggram.inference.report import Selection
+
+    if not all_:
+        return Selection(top_k or Selection.top_k, threshold)
+    if top_k is not None or threshold is not None:
+        raise typer.BadParameter("reports every tag; leave out --top-k and --threshold", param_hint="'--all'")
+    return Selection(top_k=None, threshold=0.0)
 
 
 @contextmanager

@@ -5,41 +5,53 @@ Schema `taggram/1`, as JSON:
     {"schema": "taggram/1",
      "model": {"name", "architecture", "weights_sha256", "sample_rate", "chunk_duration", "chunk_hop"},
      "files": [{"path", "outcome", "duration",
-                "tags": [{"name", "category", "score"}, …],       strongest first
+                "tags": [{"name", "category", "score", "display_name"?}, …],     strongest first
                 "taggram": {"data", "picture"}?,                  files written for this one
-                "message"?}, …],
+                "unsure"?, "message"?}, …],
      "summary": {"inputs", "tagged", "truncated", …, "not_started"}}
 
-`duration` is in seconds, `score` in [0, 1]. The counts of the summary add up to `inputs`. Bytes of a
-path that are no valid text stand as lone surrogates (`\udc80` … `\udcff`), as Python writes them.
+`duration` is in seconds, `score` in [0, 1]; `unsure` is true where the sound is no music or the model is
+not sure, and `tags` then is empty unless more was asked for. The counts of the summary add up to
+`inputs`. Bytes of a path that are no valid text stand as lone surrogates (`\udc80` … `\udcff`), as Python
+writes them.
 """
 
 import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from taggram import __version__
 from taggram.inference.result import Outcome, TagResult, TagScore
-from taggram.modelfile.specification import Specification
+from taggram.modelfile.specification import CATEGORIES, Category, Specification
 
 SCHEMA = "taggram/1"
 CSV_HEADER = ("path", "outcome", "duration", "tag", "category", "score", "message")
+
+
+CLEAR_LEAST = 0.5
+"""Part of the odds of its threshold that a tag has at least, to speak for a category alone."""
+CLEAR_LEAD = 1.5
+"""How many times as far as the category's next tag it must have come."""
 
 
 @dataclass(frozen=True)
 class Selection:
     """Which tags of a result are reported.
 
+    Without a threshold, these are the tags that reach their own one; of a category in which none does, the
+    strongest, if it is clear; and none of a sound that the model is not sure of. A model that has no
+    thresholds reports its strongest tags.
+
     Attributes
     ----------
     top_k
-        At most this many, the strongest.
+        At most this many, the strongest; None is all of them.
     threshold
-        Only scores from here on; None is each tag's own calibrated threshold, if it has one.
+        Only scores from here on, in place of all of the above.
     """
 
     top_k: int | None = 10
@@ -47,13 +59,43 @@ class Selection:
 
     def of(self, result: TagResult, specification: Specification) -> tuple[TagScore, ...]:
         """Return the tags of `result` that are reported, strongest first."""
-        own = {tag.name: tag.threshold or 0.0 for tag in specification.tags}
-        strong = [
-            tag
-            for tag in result.tags
-            if tag.score >= (own[tag.name] if self.threshold is None else self.threshold)
-        ]
-        return tuple(strong[: self.top_k])
+        if self.threshold is not None:
+            return tuple(tag for tag in result.tags if tag.score >= self.threshold)[: self.top_k]
+        if result.is_unsure:
+            return ()
+        own = {tag.name: tag.threshold for tag in specification.tags}
+        given = [tag for tag in result.tags if tag.score >= (own[tag.name] or 0.0)]
+        if all(own.values()):
+            strength = {tag: relative_odds(tag.score, own[tag.name] or 0.0) for tag in result.tags}
+            given += _clear_tags(strength, {tag.category for tag in given})
+            # A score of 0.05 may be much for one tag and nothing for another.
+            given = sorted(given, key=lambda tag: -strength[tag])[: self.top_k]
+            given.sort(key=lambda tag: -tag.score)
+        return tuple(given[: self.top_k])
+
+
+def relative_odds(score: float, threshold: float) -> float:
+    """Return the odds of a score in units of the odds of its threshold.
+
+    Examples
+    --------
+    >>> relative_odds(0.5, 0.2), relative_odds(0.2, 0.2)
+    (4.0, 1.0)
+    """
+    least = 1e-9
+    return max(score, 0.0) * (1 - threshold) / max(threshold * (1 - score), least)
+
+
+def _clear_tags(strength: Mapping[TagScore, float], settled: set[Category]) -> Iterator[TagScore]:
+    """Yield the strongest tag of every other category, where it is clear."""
+    for category in CATEGORIES:
+        ranked = sorted((tag for tag in strength if tag.category == category), key=lambda t: -strength[t])
+        # Without another one to be compared with, its own threshold has the last word.
+        if category in settled or len(ranked) < 2:
+            continue
+        first, second = strength[ranked[0]], strength[ranked[1]]
+        if first >= max(CLEAR_LEAST, CLEAR_LEAD * second):
+            yield ranked[0]
 
 
 @dataclass
@@ -100,13 +142,20 @@ def file_entry(
         "path": result.path,
         "outcome": result.outcome.value,
         "duration": round(result.duration, 3),
-        "tags": [{"name": t.name, "category": t.category, "score": round(t.score, 6)} for t in tags],
+        "tags": [_tag_entry(tag) for tag in tags],
     }
     if taggram is not None:
         entry["taggram"] = dict(taggram)
+    if result.is_unsure:
+        entry["unsure"] = True
     if result.message:
         entry["message"] = result.message
     return entry
+
+
+def _tag_entry(tag: TagScore) -> dict[str, Any]:
+    entry = {"name": tag.name, "category": tag.category, "score": round(tag.score, 6)}
+    return entry | ({"display_name": tag.display_name} if tag.display_name else {})
 
 
 def csv_rows(entry: Mapping[str, Any]) -> str:
@@ -114,7 +163,8 @@ def csv_rows(entry: Mapping[str, Any]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     for tag in entry["tags"] or [{"name": "", "category": "", "score": ""}]:
-        row = (entry["path"], entry["outcome"], entry["duration"], *tag.values(), entry.get("message", ""))
+        said = (tag["name"], tag["category"], tag["score"])
+        row = (entry["path"], entry["outcome"], entry["duration"], *said, entry.get("message", ""))
         writer.writerow(row)
     return buffer.getvalue()
 
@@ -159,7 +209,12 @@ def jams_document(
             "jams_version": "0.3.4",
         },
         "sandbox": {
-            "taggram": {"path": result.path, "outcome": result.outcome.value, "message": result.message}
+            "taggram": {
+                "path": result.path,
+                "outcome": result.outcome.value,
+                "message": result.message,
+                **({"unsure": True} if result.is_unsure else {}),
+            }
         },
     }
 

@@ -30,11 +30,17 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class TagScore:
-    """One tag of a clip: its name, category, and score in [0, 1]."""
+    """One tag of a clip: its name, category, score in [0, 1], and its name for people if it has another."""
 
     name: str
     category: Category
     score: float
+    display_name: str = ""
+
+    @property
+    def label(self) -> str:
+        """What people read."""
+        return self.display_name or self.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +67,9 @@ class TagResult:
         The file as it was given; None for a waveform.
     message
         What a person should know about the outcome; empty if there is nothing to say.
+    is_unsure
+        Whether the sound is no music, or the model is not sure: it hears less than its specification's
+        `least_evidence`. The scores are there all the same.
     """
 
     outcome: Outcome
@@ -72,3 +81,4 @@ class TagResult:
     embedding: NDArray[np.float32] = field(repr=False)
     path: str | None = None
     message: str = ""
+    is_unsure: bool = False

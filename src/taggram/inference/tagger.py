@@ -34,6 +34,8 @@ MIN_DURATION = 1.0
 """Seconds of sound that a file must have; shorter ones are `too_short`."""
 SILENCE_PEAK = 10 ** (-60 / 20)
 """A file in which no sample exceeds this (−60 dBFS) is `silent`."""
+NO_MUSIC = "no music, or not sure."
+"""What is said of a sound in which hardly any tag is heard."""
 MAX_BATCH_DURATION = 60.0
 """Seconds of sound in one batch at most, which bounds memory for models with long chunks."""
 
@@ -247,6 +249,8 @@ class Tagger:
         if not outcome.has_tags:
             return self._without_tags(sound, outcome, message)
         clip_scores = aggregate_taggram(scores, method=aggregation)
+        least = self.specification.least_evidence
+        is_unsure = least is not None and float(scores.mean(axis=0).sum()) < least
         return TagResult(
             outcome=outcome,
             duration=sound.duration,
@@ -255,7 +259,8 @@ class Tagger:
             taggram=scores,
             chunk_times=starts / self.specification.sample_rate,
             embedding=embeddings.mean(axis=0),
-            message=message,
+            message=" ".join(filter(None, (NO_MUSIC if is_unsure else "", message))),
+            is_unsure=is_unsure,
         )
 
     def _without_tags(self, sound: "_Sound", outcome: Outcome, message: str) -> TagResult:
@@ -352,7 +357,9 @@ class _DecoderPool:
 def _ranked(specification: Specification, clip_scores: NDArray[np.float32]) -> tuple[TagScore, ...]:
     order = np.argsort(-clip_scores, kind="stable")
     tags = specification.tags
-    return tuple(TagScore(tags[i].name, tags[i].category, float(clip_scores[i])) for i in order)
+    return tuple(
+        TagScore(tags[i].name, tags[i].category, float(clip_scores[i]), tags[i].display_name) for i in order
+    )
 
 
 def _chunks(
