@@ -21,7 +21,14 @@ from taggram.lab.export import export_model
 from taggram.lab.models.lean_cnn import LeanCNN
 from taggram.lab.training.default_model import DefaultModelTraining, Plan
 from taggram.lab.training.distillation import DistillationSettings
-from taggram.lab.training.judgement import judge_agreement, judge_embedding
+from taggram.lab.training.judgement import (
+    judge_agreement,
+    judge_confusions,
+    judge_embedding,
+    judge_other_sounds,
+    judge_reliability,
+    judge_robustness,
+)
 from taggram.lab.training.model_card import Results, default_specification, write_card
 from taggram.modelfile.reader import load_model_file
 
@@ -42,18 +49,28 @@ def main() -> None:
         plan = replace(plan, distillation=DistillationSettings(n_steps=arguments.steps))
     training = DefaultModelTraining(plan)
     training.hear()
-    model, hours = _timed(arguments.cache / "training_hours.json", training.train)
+    model, hours = _timed(training.checkpoint.with_suffix(".hours.json"), training.train)
+    calibration = training.calibrate(model)
+    _log.info("calibrated: precision on validation %.3f", calibration.precision)
 
-    export_model(model, default_specification(training, model, None), arguments.output)
+    export_model(model, default_specification(training, model, calibration, None), arguments.output)
     session = Session(load_model_file(arguments.output))
     _log.info("judging")
     results = Results(
         validation=judge_agreement(training, session, "validation"),
         test=judge_agreement(training, session, "test"),
         embedding=judge_embedding(training, session),
+        reliability=judge_reliability(training, session, calibration, "test"),
+        reliability_on_validation=judge_reliability(training, session, calibration, "validation"),
+        other_sounds=judge_other_sounds(training, session, "test"),
+        robustness=judge_robustness(training, session, "test"),
+        confusions={
+            category: judge_confusions(training, session, calibration, "test", category)
+            for category in ("genre", "instrument")
+        },
         training_hours=hours,
     )
-    specification = default_specification(training, model, results.test)
+    specification = default_specification(training, model, calibration, results.test)
     export_model(model, specification, arguments.output)
     card = write_card(training, model, specification, results, arguments.output.stat().st_size)
     arguments.output.with_suffix(".md").write_text(card, encoding="utf-8")

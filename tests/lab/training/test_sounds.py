@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from taggram.lab.training.corpus import SAMPLE_RATE
-from taggram.lab.training.non_music import draw_non_music
+from taggram.lab.training.non_music import TAUGHT, UNSEEN, Maker, draw_non_music
 from taggram.lab.training.variations import Variation, apply_variation, draw_variation
 
 NOTHING = Variation(
@@ -75,3 +75,22 @@ def test_non_music_is_finite_in_range_and_of_the_stated_length() -> None:
     assert all(np.isfinite(sound).all() and np.abs(sound).max() <= 1 for sound in sounds)
     peaks = [np.abs(sound).max() for sound in sounds]
     assert min(peaks) < 1e-3 < 0.1 < max(peaks)
+
+
+@pytest.mark.parametrize("maker", [*TAUGHT.values(), *UNSEEN.values()], ids=[*TAUGHT, *UNSEEN])
+def test_every_kind_of_sound_sounds_and_is_drawn_from_the_generator_alone(maker: Maker) -> None:
+    first, again, other = (maker(np.random.default_rng(seed), 2 * SAMPLE_RATE) for seed in (1, 1, 2))
+    assert len(first) == 2 * SAMPLE_RATE
+    assert np.isfinite(first).all()
+    assert first.std() > 0
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_speech_like_sound_has_pauses_and_a_moving_pitch() -> None:
+    sound = TAUGHT["speech-like"](np.random.default_rng(3), 10 * SAMPLE_RATE)
+    level = sound.reshape(-1, SAMPLE_RATE // 50).std(axis=1)
+    assert np.quantile(level, 0.05) < 0.1 * np.quantile(level, 0.9)
+    spectra = np.abs(np.fft.rfft(sound.reshape(-1, SAMPLE_RATE // 2) * np.hanning(SAMPLE_RATE // 2)))
+    lowest = spectra[:, :200].argmax(axis=1) * 2  # Hz
+    assert np.ptp(lowest) > 20

@@ -5,29 +5,40 @@ Steps, each resumable from what earlier runs left in the cache folder:
     cache/waveforms/    decoded clips
     cache/teachers/     the published networks, exported
     cache/heard/        what all teachers say: of every clip (`plain`), and of altered training clips
-    cache/student.pt    the training run
+    cache/student-….pt  the training run, named after everything that decides it
+
+The trained student is then calibrated on validation.
 
 Conventions: a clip's scores are the mean over its 3 s chunks; `train` teaches, `validation` is looked at
 on the way, `test` is judged once at the end.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from taggram.audio.decode import decode
 from taggram.inference.session import Session, usable_cores
 from taggram.lab.models.lean_cnn import HOP_LENGTH, LeanCNN
 from taggram.lab.training.agreement import spearman_per_tag
+from taggram.lab.training.calibration import (
+    choose_least_evidence,
+    ensemble_thresholds,
+    fit_scale,
+    fold_scale,
+    student_thresholds,
+)
 from taggram.lab.training.corpus import SAMPLE_RATE, Clip, WaveformCache, read_corpus
 from taggram.lab.training.distillation import DistillationSettings, Lesson, distil
-from taggram.lab.training.non_music import draw_non_music
+from taggram.lab.training.non_music import TAUGHT, Maker, draw_non_music
 from taggram.lab.training.shards import load_arrays, save_arrays
 from taggram.lab.training.teachers import (
     GRID_LENGTH,
@@ -77,8 +88,8 @@ class Plan:
     music: Path
     weights: Path
     cache: Path
-    n_variations: int = 0
-    n_non_music: int = 120
+    n_variations: int = 1
+    n_non_music: int = 240
     distillation: DistillationSettings = field(default_factory=DistillationSettings)
 
 
@@ -89,6 +100,26 @@ class HeardClip:
     clip: Clip
     waveform: Waveform
     reference: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was chosen on validation, beside the scale of the logits.
+
+    Attributes
+    ----------
+    ensemble_thresholds, thresholds : shape (n_tags,)
+        From which score on the ensemble and the student give a tag.
+    precision
+        Share of the student's tags on validation that the ensemble gives, too.
+    least_evidence
+        See `Specification.least_evidence`.
+    """
+
+    ensemble_thresholds: NDArray[np.float32]
+    thresholds: NDArray[np.float32]
+    precision: float
+    least_evidence: float
 
 
 class DefaultModelTraining:
@@ -168,8 +199,7 @@ class DefaultModelTraining:
         def report(step: int, model: LeanCNN) -> None:
             scores = [score_chunks(model, heard.waveform) for heard in validation]
             agreement = spearman_per_tag(
-                np.stack([heard.reference.mean(axis=0) for heard in validation]),
-                np.stack([chunk_scores.mean(axis=0) for chunk_scores in scores]),
+                clip_means(heard.reference for heard in validation), clip_means(scores)
             )
             _log.info("step %d: Spearman on validation %.4f", step, float(np.nanmean(agreement)))
 
@@ -178,9 +208,36 @@ class DefaultModelTraining:
             self.lessons(),
             FRAMES_PER_CHUNK,
             settings,
-            checkpoint=self.plan.cache / "student.pt",
+            checkpoint=self.checkpoint,
             on_checkpoint=report,
         )
+
+    def calibrate(self, model: LeanCNN) -> Calibration:
+        """Make the scores of a trained student probabilities, in place, and choose its thresholds."""
+        validation = self.held_out("validation")
+        reference = clip_means(heard.reference for heard in validation)
+        fold_scale(model.head, fit_scale([chunk_logits(model, x.waveform) for x in validation], reference))
+        scores = clip_means(score_chunks(model, heard.waveform) for heard in validation)
+        everything = np.concatenate([reference, clip_means(x.reference for x in self.held_out("train"))])
+        own = ensemble_thresholds(everything, self.ensemble.is_scale)
+        thresholds, precision = student_thresholds(scores, reference >= own, own)
+        others = [score_chunks(model, sound) for sound in self.other_sounds(TAUGHT, seed=1)]
+        evidence = [values.sum(axis=1) for values in (scores, clip_means(others))]
+        return Calibration(own, thresholds, precision, choose_least_evidence(*evidence))
+
+    def other_sounds(
+        self, kinds: Mapping[str, Maker], *, seed: int, n_per_kind: int = 20
+    ) -> Iterator[Waveform]:
+        """Make sounds that are no music and were not trained on, kind after kind."""
+        for number in range(len(kinds) * n_per_kind):
+            rng = np.random.default_rng((self.plan.distillation.seed, 2_000_000, seed, number))
+            yield draw_non_music(rng, NON_MUSIC_DURATION, list(kinds.values())[number // n_per_kind])
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file of the training run; another plan or vocabulary has another one."""
+        decides = (self.plan.distillation, self.plan.n_variations, self.plan.n_non_music, self.ensemble.tags)
+        return self.plan.cache / f"student-{sha256(repr(decides).encode()).hexdigest()[:8]}.pt"
 
     def teacher_embeddings(self, clips: Iterable[Clip]) -> dict[str, NDArray[np.float32]]:
         """Return every teacher's own embedding of clips: name → (n_clips, embedding_dim)."""
@@ -229,6 +286,11 @@ class DefaultModelTraining:
             yield Lesson(log_mel(waveform), np.tile(target, (len(waveform) // GRID_LENGTH, 1)))
 
 
+def clip_means(chunk_scores: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return clip scores, shape (n_clips, n_tags), of the scores of the clips' chunks."""
+    return np.stack([scores.mean(axis=0) for scores in chunk_scores])
+
+
 def find_weights(folder: Path, checkpoints: Iterable[PublishedCheckpoint]) -> dict[str, Path]:
     """Find the files of checkpoints anywhere under a folder, by size; the loader checks their SHA-256.
 
@@ -237,8 +299,6 @@ def find_weights(folder: Path, checkpoints: Iterable[PublishedCheckpoint]) -> di
     FileNotFoundError
         If one is not there; the message names it and its origin.
     """
-    from hashlib import file_digest
-
     files = [path for path in folder.rglob("*") if path.is_file()]
     found = {}
     for checkpoint in checkpoints:
@@ -272,10 +332,14 @@ def _listener() -> LeanCNN:
 
 
 @torch.no_grad()
+def chunk_logits(model: LeanCNN, waveform: Waveform) -> NDArray[np.float32]:
+    """Return a model's logits of a clip's chunks, shape (n_chunks, n_tags)."""
+    return np.asarray(model(torch.from_numpy(grid_chunks(waveform))).numpy(), np.float32)
+
+
 def score_chunks(model: LeanCNN, waveform: Waveform) -> NDArray[np.float32]:
     """Return a model's scores of a clip's chunks, shape (n_chunks, n_tags)."""
-    scores = model(torch.from_numpy(grid_chunks(waveform))).sigmoid().numpy()
-    return np.asarray(scores, np.float32)
+    return np.asarray(expit(chunk_logits(model, waveform)), np.float32)
 
 
 def run_file(session: Session, waveform: Waveform) -> tuple[Waveform, Waveform]:

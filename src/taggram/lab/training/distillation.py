@@ -80,6 +80,8 @@ class DistillationSettings:
         Largest distance of a crop from a point of the target grid, in chunks.
     mixing
         Share of the batches in which pairs of crops are blended, sound and targets.
+    dropout
+        Share of the embedding that is hidden from the maps behind it.
     max_band_mask, max_frame_mask
         Longest run of bands and of frames that is hidden in a crop.
     gain_db
@@ -90,7 +92,7 @@ class DistillationSettings:
         Of everything that is drawn.
     """
 
-    n_steps: int = 4_000
+    n_steps: int = 7_000
     clips_per_step: int = 16
     crops_per_clip: int = 4
     learning_rate: float = 3e-3
@@ -101,9 +103,10 @@ class DistillationSettings:
     movement_weight: float = 0.3
     embedding_weight: float = 0.3
     crop_jitter: float = 0.2
-    mixing: float = 0.3
-    max_band_mask: int = 8
-    max_frame_mask: int = 16
+    mixing: float = 0.5
+    dropout: float = 0.2
+    max_band_mask: int = 12
+    max_frame_mask: int = 24
     gain_db: float = 3.0
     checkpoint_every: int = 500
     seed: int = 2026
@@ -340,7 +343,7 @@ class _Run:
             group["lr"] = self.settings.learning_rate * _schedule(self.step, self.settings)
         # bfloat16 halves the time of a step; loss, weights and their averages stay in float32.
         with torch.autocast("cpu", torch.bfloat16):
-            embedding = self.student.embed_log_mel(batch.log_mel)
+            embedding = self._drop(self.student.embed_log_mel(batch.log_mel))
             logits = self.student.head(embedding)
         loss: Tensor = self.loss(embedding.float(), logits.float(), batch)
         self.optimiser.zero_grad()
@@ -349,6 +352,12 @@ class _Run:
         self.step += 1
         self._average()
         return float(loss.detach())
+
+    def _drop(self, embedding: Tensor) -> Tensor:
+        # Drawn like the batch, from seed and step alone, so that an interrupted run continues alike.
+        rng = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + self.step)
+        kept = torch.rand(embedding.shape, generator=rng) >= self.settings.dropout
+        return embedding * kept / (1 - self.settings.dropout)
 
     @torch.no_grad()
     def _average(self) -> None:

@@ -4,21 +4,33 @@ All figures come from the model file itself, through the runtime, on clips cut i
 are 95 % percentile intervals over clips drawn anew.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taggram.inference.session import Session
+from taggram.lab.deformations import DEFORMATIONS, Strength
 from taggram.lab.training.agreement import (
     bootstrap_interval,
     spearman_per_tag,
     top_decile_auc_per_tag,
     within_song_correlation_per_tag,
 )
-from taggram.lab.training.corpus import Clip
-from taggram.lab.training.default_model import DefaultModelTraining, HeardClip, log_mel, run_file
+from taggram.lab.training.calibration import odds
+from taggram.lab.training.corpus import SAMPLE_RATE, Clip
+from taggram.lab.training.default_model import (
+    Calibration,
+    DefaultModelTraining,
+    HeardClip,
+    clip_means,
+    log_mel,
+    run_file,
+)
+from taggram.lab.training.non_music import TAUGHT, UNSEEN
 from taggram.lab.training.probes import LabelledSet, macro_auc, macro_recall, probe_class, probe_labels
 
 MIN_TRAIN_CLIPS, MIN_TEST_CLIPS = 10, 3
@@ -62,7 +74,7 @@ def judge_agreement(
     clips = training.held_out(split)
     reference = [clip.reference for clip in clips]
     scores = [np.asarray(run_file(session, clip.waveform)[0], np.float32) for clip in clips]
-    clip_reference, clip_scores = _means(reference), _means(scores)
+    clip_reference, clip_scores = clip_means(reference), clip_means(scores)
     plain = _plain_scores(training, clips)
 
     def within(rows: Rows) -> NDArray[np.float64]:
@@ -83,6 +95,163 @@ def judge_agreement(
         },
         _figure("ridge", lambda r: spearman_per_tag(clip_reference[r], plain[r]), len(clips), seed),
     )
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The (clip, tag) pairs with a score in one range: how many, their mean score, and the ensemble's."""
+
+    n_pairs: int
+    score: float
+    reference: float
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Whether scores mean what they say, and what the thresholds give, on one split.
+
+    Attributes
+    ----------
+    bins
+        Of all pairs of clip and tag, by score.
+    error, error_of_base_rate
+        Mean over tags of the root mean square difference from the ensemble's clip score, and of what it
+        would be if every clip got the tag's mean on the training clips.
+    precision, recall
+        Share of the tags given that the ensemble gives, and of those that it gives that are given.
+    n_given
+        Mean number of tags that are given to a clip.
+    """
+
+    bins: tuple[Bin, ...]
+    error: float
+    error_of_base_rate: float
+    precision: Figure
+    recall: Figure
+    n_given: float
+
+
+BIN_EDGES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+
+
+def judge_reliability(
+    training: DefaultModelTraining,
+    session: Session,
+    calibration: Calibration,
+    split: str,
+    *,
+    seed: int = 0,
+) -> Reliability:
+    """Compare a model file's probabilities and tags with the ensemble's on a split."""
+    clips = training.held_out(split)
+    reference = clip_means(clip.reference for clip in clips)
+    scores = clip_means(run_file(session, clip.waveform)[0] for clip in clips)
+    base = clip_means(clip.reference for clip in training.held_out("train")).mean(axis=0)
+    thresholds = np.array([tag.threshold for tag in session.specification.tags], np.float32)
+    given, wanted = scores >= thresholds, reference >= calibration.ensemble_thresholds
+
+    def share(of: NDArray[np.bool_]) -> Callable[[Rows], NDArray[np.float64]]:
+        return lambda rows: np.array([(given & wanted)[rows].sum() / max(1, of[rows].sum())])
+
+    return Reliability(
+        tuple(_bins(scores.ravel(), reference.ravel())),
+        _root_mean_square(scores - reference),
+        _root_mean_square(base - reference),
+        _figure("precision", share(given), len(clips), seed),
+        _figure("recall", share(wanted), len(clips), seed),
+        float(given.sum(axis=1).mean()),
+    )
+
+
+def _bins(scores: NDArray[np.float32], reference: NDArray[np.float32]) -> Iterator[Bin]:
+    for low, high in pairwise(BIN_EDGES):
+        if (rows := (scores >= low) & (scores < high)).any():
+            yield Bin(int(rows.sum()), float(scores[rows].mean()), float(reference[rows].mean()))
+
+
+def _root_mean_square(difference: NDArray[np.float32]) -> float:
+    return float(np.sqrt(np.square(difference).mean(axis=0)).mean())
+
+
+def judge_other_sounds(
+    training: DefaultModelTraining, session: Session, split: str
+) -> dict[str, tuple[int, int]]:
+    """Count what is said to be no music: kind of sound → (so many, of so many).
+
+    "music" are the clips of the split, which should give none. The other sounds are other ones than
+    those that were trained on and that the least evidence was chosen on.
+    """
+    least = session.specification.least_evidence
+    assert least is not None, "a calibrated model states its least evidence"
+
+    def count(sounds: Iterable[NDArray[np.float32]]) -> tuple[int, int]:
+        unsure = [run_file(session, sound)[0].mean(axis=0).sum() < least for sound in sounds]
+        return sum(map(int, unsure)), len(unsure)
+
+    found = {"music": count(clip.waveform for clip in training.held_out(split))}
+    for kind, maker in {**TAUGHT, **UNSEEN}.items():
+        found[kind] = count(training.other_sounds({kind: maker}, seed=2))
+    return found
+
+
+CONDITIONS: Mapping[str, tuple[str, Strength]] = {
+    "as it is": ("gain", 0),
+    "20 dB softer": ("gain", -20),
+    "40 dB softer": ("gain", -40),
+    "mp3 of 32 kbit/s": ("mp3", 32),
+    "telephone-like, 8 kHz": ("low_sample_rate", 8000),
+    "darker by 12 dB": ("equalisation", -12),
+    "white noise, a tenth": ("white_noise", 0.1),
+    "a semitone higher": ("pitch_shift", 1),
+}
+"""Name of a change of the sound → deformation and strength."""
+
+
+def judge_robustness(
+    training: DefaultModelTraining, session: Session, split: str, *, seed: int = 0
+) -> dict[str, Figure]:
+    """Compare scores of altered clips with the ensemble's of the clips as they are: condition → figure."""
+    clips = training.held_out(split)
+    reference = clip_means(clip.reference for clip in clips)
+
+    def judge(condition: str) -> Figure:
+        name, strength = CONDITIONS[condition]
+        deformation = DEFORMATIONS.get(name)()
+        states = [deformation.fix(strength, np.random.default_rng((seed, i))) for i in range(len(clips))]
+        altered = (
+            deformation.apply(clip.waveform, SAMPLE_RATE, state)
+            for clip, state in zip(clips, states, strict=True)
+        )
+        scores = clip_means(run_file(session, waveform)[0] for waveform in altered)
+        return _figure(condition, lambda r: spearman_per_tag(reference[r], scores[r]), len(clips), seed)
+
+    return {condition: judge(condition) for condition in CONDITIONS}
+
+
+def judge_confusions(
+    training: DefaultModelTraining,
+    session: Session,
+    calibration: Calibration,
+    split: str,
+    category: str,
+    *,
+    n_shown: int = 8,
+) -> list[tuple[str, str, int]]:
+    """Return the commonest differences of the strongest tag: the ensemble's, the student's, how many clips.
+
+    Strongest is the tag with the largest odds in units of those of its threshold; only clips count to which
+    either gives a tag of the category.
+    """
+    tags = session.specification.tags
+    columns = [column for column, tag in enumerate(tags) if tag.category == category]
+    own = np.array([tag.threshold for tag in tags], np.float32)[columns]
+    pairs: Counter[tuple[str, str]] = Counter()
+    for clip in training.held_out(split):
+        wanted = odds(clip.reference.mean(axis=0)[columns]) / odds(calibration.ensemble_thresholds[columns])
+        said = odds(run_file(session, clip.waveform)[0].mean(axis=0)[columns]) / odds(own)
+        if max(wanted.max(), said.max()) >= 1 and wanted.argmax() != said.argmax():
+            pairs[tags[columns[wanted.argmax()]].label, tags[columns[said.argmax()]].label] += 1
+    return [(wanted, said, count) for (wanted, said), count in pairs.most_common(n_shown)]
 
 
 def judge_embedding(
@@ -184,7 +353,7 @@ def _plain_scores(training: DefaultModelTraining, clips: Sequence[HeardClip]) ->
     from sklearn.preprocessing import StandardScaler
 
     train = training.held_out("train")
-    target = _means([clip.reference for clip in train]).clip(1e-4, 1 - 1e-4)
+    target = clip_means(clip.reference for clip in train).clip(1e-4, 1 - 1e-4)
     model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 4, 11)))
     model.fit(_plain_features(train), np.log(target / (1 - target)))
     return np.asarray(model.predict(_plain_features(clips)), np.float32)
@@ -193,10 +362,6 @@ def _plain_scores(training: DefaultModelTraining, clips: Sequence[HeardClip]) ->
 def _plain_features(clips: Sequence[HeardClip]) -> NDArray[np.float32]:
     spectra = [log_mel(clip.waveform).astype(np.float32) for clip in clips]
     return np.stack([np.concatenate([s.mean(axis=0), s.std(axis=0)]) for s in spectra])
-
-
-def _means(chunk_scores: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    return np.stack([scores.mean(axis=0) for scores in chunk_scores])
 
 
 def _figure(name: str, measure: Callable[[Rows], NDArray[np.float64]], n_clips: int, seed: int) -> Figure:

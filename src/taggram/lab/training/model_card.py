@@ -11,10 +11,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from taggram.lab.models.lean_cnn import LeanCNN
 from taggram.lab.training.corpus import fingerprint
-from taggram.lab.training.default_model import DefaultModelTraining
-from taggram.lab.training.judgement import Agreement, Figure
-from taggram.modelfile.specification import Metric, PowerSpectrogram, Specification
-from taggram.tags.vocabularies import describe, merge_vocabularies
+from taggram.lab.training.default_model import Calibration, DefaultModelTraining
+from taggram.lab.training.judgement import Agreement, Bin, Figure, Reliability
+from taggram.lab.training.non_music import UNSEEN
+from taggram.modelfile.specification import CATEGORIES, Metric, PowerSpectrogram, Specification
+from taggram.tags.default_vocabulary import DROPPED, describe_default, is_denial
 
 SONG_DURATION = 240.0
 """Seconds of the song that costs are stated for."""
@@ -38,6 +39,14 @@ class Results:
         Agreement with the ensemble.
     embedding
         Name → figures of the probes, the student's first.
+    reliability, reliability_on_validation
+        Of the scores as probabilities, and of the tags given, on test and on validation.
+    other_sounds
+        Kind of sound → how many of how many are said to be no music.
+    robustness
+        Change of the sound → mean Spearman.
+    confusions
+        Category → strongest tag of the ensemble, of the student, number of clips.
     training_hours
         Processor time of the training of the student, without the teachers.
     """
@@ -45,6 +54,11 @@ class Results:
     validation: Agreement
     test: Agreement
     embedding: Mapping[str, Sequence[Figure]]
+    reliability: Reliability
+    reliability_on_validation: Reliability
+    other_sounds: Mapping[str, tuple[int, int]]
+    robustness: Mapping[str, Figure]
+    confusions: Mapping[str, Sequence[tuple[str, str, int]]]
     training_hours: float
 
 
@@ -65,9 +79,11 @@ def compute_song_gflop(model: LeanCNN) -> float:
 
 
 def default_specification(
-    training: DefaultModelTraining, model: LeanCNN, test: Agreement | None
+    training: DefaultModelTraining, model: LeanCNN, calibration: Calibration, test: Agreement | None
 ) -> Specification:
     """Describe the shipped model; `test` fills in its measured figures."""
+    tags = describe_default(training.ensemble.tags)
+    thresholds = map(float, calibration.thresholds)
     clips = [clip for clip in training.clips if clip.split == "test"]
     split_fingerprint = fingerprint(clips, training.ensemble.tags)
     metrics = tuple(
@@ -90,11 +106,15 @@ def default_specification(
         chunk_hop=architecture.chunk_duration,
         front_end=architecture.front_end,
         embedding_dim=model.embedding_dim,
-        tags=describe(training.ensemble.tags),
+        tags=tuple(
+            tag.model_copy(update={"threshold": round(threshold, 4)})
+            for tag, threshold in zip(tags, thresholds, strict=True)
+        ),
         training_data=TRAINING_DATA,
         licence=LICENCE,
         paper=architecture.paper,
         metrics=metrics,
+        least_evidence=round(calibration.least_evidence, 3),
     )
 
 
@@ -113,6 +133,16 @@ def write_card(
         "## Agreement with the teachers",
         _AGREEMENT,
         _agreement_table(results),
+        "## What a score means",
+        _PROBABILITY,
+        _reliability_table(results.reliability),
+        _threshold_note(results),
+        "## Sounds that are no music",
+        _NO_MUSIC,
+        _other_sounds_table(specification, results.other_sounds),
+        "## Altered sound",
+        _ROBUSTNESS,
+        _robustness_table(results.robustness),
         "## What the embedding knows",
         _EMBEDDING,
         _embedding_table(results.embedding),
@@ -124,8 +154,11 @@ def write_card(
         _vocabulary(training),
         "## Use",
         _USE,
+        "## Confusions",
+        _CONFUSIONS,
+        _confusion_table(results.confusions),
         "## Every tag",
-        _tag_table(results.test),
+        _tag_table(specification, results.test),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -204,16 +237,77 @@ def _data(training: DefaultModelTraining) -> str:
 
 
 def _vocabulary(training: DefaultModelTraining) -> str:
-    vocabularies = dict.fromkeys(training.ensemble.vocabularies.values())
-    merged = {name: tags for name, tags in merge_vocabularies(vocabularies).items() if len(tags) > 1}
-    lines = [f"- **{name}**: {', '.join(tags)}" for name, tags in merged.items()]
-    return _VOCABULARY + "\n\n" + "\n".join(lines)
+    merged = {name: tags for name, tags in training.ensemble.sources.items() if len(tags) > 1}
+    lines = [
+        f"- **{name}**: " + ", ".join(f"*not* {tag}" if is_denial(tag) else tag for tag in tags)
+        for name, tags in merged.items()
+    ]
+    dropped = "; ".join(f"`{tag}` ({why})" for tag, why in DROPPED.items())
+    return f"{_VOCABULARY}\n\n" + "\n".join(lines) + f"\n\nLeft out: {dropped}."
 
 
-def _tag_table(test: Agreement) -> str:
-    rows = ["| Tag | Spearman | top-decile ROC-AUC | within songs |", "|---|---|---|---|"]
-    ordered = sorted(test.per_tag.items(), key=lambda item: -item[1][0])
-    rows += [f"| {tag} | {a:.3f} | {b:.3f} | {c:.3f} |" for tag, (a, b, c) in ordered]
+def _reliability_table(reliability: Reliability) -> str:
+    rows = ["| Scores of about | pairs of clip and tag | ensemble's mean | |", "|---|---|---|---|"]
+    rows += [
+        f"| {found.score:.3f} | {found.n_pairs} | {found.reference:.3f} | `{_bar(found)}` |"
+        for found in reliability.bins
+    ]
+    return "\n".join(rows)
+
+
+def _bar(found: Bin) -> str:
+    """Draw the ensemble's mean as a bar and the score as a stroke, between 0 and 1 in 40 characters."""
+    width = 40
+    bar = list(("█" * round(found.reference * width)).ljust(width, "·"))
+    bar[min(width - 1, round(found.score * width))] = "|"
+    return "".join(bar)
+
+
+def _threshold_note(results: Results) -> str:
+    on_validation, on_test = results.reliability_on_validation, results.reliability
+    return (
+        f"{_THRESHOLDS} On test, {_show(on_test.precision)} of the tags given are given by the ensemble, too "
+        f"(validation: {_show(on_validation.precision)}), and {_show(on_test.recall)} of those that the "
+        f"ensemble gives are found (validation: {_show(on_validation.recall)}); a clip gets "
+        f"{on_test.n_given:.1f} tags on average. The root mean square difference of a clip's score from "
+        f"the ensemble's, mean over tags, is {on_test.error:.4f}; it would be "
+        f"{on_test.error_of_base_rate:.4f} if every clip got the tag's mean."
+    )
+
+
+def _other_sounds_table(specification: Specification, counts: Mapping[str, tuple[int, int]]) -> str:
+    rows = [
+        f"The limit is a sum of {specification.least_evidence:g}.",
+        "",
+        "| Sound | said to be no music | of |",
+        "|---|---|---|",
+    ]
+    for kind, (unsure, of) in counts.items():
+        note = " (should be none)" if kind == "music" else " (kind not taught)" if kind in UNSEEN else ""
+        rows.append(f"| {kind}{note} | {unsure} | {of} |")
+    return "\n".join(rows)
+
+
+def _robustness_table(robustness: Mapping[str, Figure]) -> str:
+    rows = ["| Sound | mean Spearman with the teachers |", "|---|---|"]
+    return "\n".join(rows + [f"| {name} | {_show(figure)} |" for name, figure in robustness.items()])
+
+
+def _confusion_table(confusions: Mapping[str, Sequence[tuple[str, str, int]]]) -> str:
+    rows = ["| Category | the ensemble's strongest | the model's strongest | clips |", "|---|---|---|---|"]
+    for category, pairs in confusions.items():
+        rows += [f"| {category} | {wanted} | {said} | {count} |" for wanted, said, count in pairs]
+    return "\n".join(rows)
+
+
+def _tag_table(specification: Specification, test: Agreement) -> str:
+    rows = [
+        "| Tag | shown as | category | threshold | Spearman | top-decile ROC-AUC | within songs |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for tag in sorted(specification.tags, key=lambda tag: (CATEGORIES.index(tag.category), tag.name)):
+        figures = " | ".join(f"{figure:.3f}" for figure in test.per_tag[tag.name])
+        rows.append(f"| {tag.name} | {tag.label} | {tag.category} | {tag.threshold:.3f} | {figures} |")
     return "\n".join(rows)
 
 
@@ -223,16 +317,42 @@ def _show(figure: Figure) -> str:
 
 _INTRODUCTION = """\
 The model that `taggram tag` uses when no other is named. It is a small network that was taught to say \
-what twelve published taggers say on average; it has seen no label by a person. Its scores mean "as sure \
-as the average of the teachers", not a probability. All figures below are measured on the model file, \
-once, on clips by artists that no training clip is by; brackets hold 95 % intervals over clips \
-(percentile bootstrap)."""
+what twelve published taggers say on average; it has seen no label by a person. All figures below are \
+measured on the model file, on clips by artists that no training clip is by; brackets hold 95 % intervals \
+over clips (percentile bootstrap)."""
 _AGREEMENT = """\
 Spearman: rank correlation of the clip scores with the ensemble's, per tag over the clips of a split, \
 then the mean over tags. Top-decile ROC-AUC: how well the tenth of the clips that the ensemble scores \
 highest is found. Within songs: correlation of the scores of 3 s chunks with the ensemble's, after each \
 song's own mean is taken off. Some teachers hear 29 s and say the same of every chunk, so the last \
 figure compares with those that hear 3 s. Validation was looked at in training, test was not."""
+_PROBABILITY = """\
+A score is a probability: the chance that annotators of the teachers' data would have given the tag to the \
+clip, as the ensemble of teachers estimates it. It is not the chance that the tag fits. Annotators name few \
+of the tags that fit, so that a song that everybody finds happy has a chance of some percent of being called \
+happy; a score is to be compared with its tag's threshold and not with one half. `vocals` is a scale: of the \
+annotators who would say anything about a voice, the share that would say that there is one; near 0 the \
+music is instrumental.
+
+Slope and offset of every tag's logits were fitted on validation against the ensemble's clip scores and are \
+part of the file. The table holds all pairs of a test clip and a tag; the bar is the ensemble's mean, the \
+stroke the score."""
+_THRESHOLDS = """\
+**Thresholds.** The ensemble itself is said to give a tag from the stricter of two scores on: the one with \
+the largest expected F-measure if its scores are right, and twice the odds of the mean clip of train and \
+validation; `vocals` from one half. The model's thresholds are these, times one factor on the odds of all \
+tags, chosen on validation so that 80 % of the tags given are given by the ensemble, too."""
+_NO_MUSIC = """\
+The sum of a clip's scores is the number of tags to be expected. Below a limit the tagger says "no music, or \
+not sure" and gives no tag. The limit divides the music of validation from synthetic sounds with the fewest \
+errors. Counted here are the music of test and sounds that were neither trained on nor used for the limit, \
+20 of each kind of 12 s; 1 in 8 is nearly silent."""
+_ROBUSTNESS = """\
+The test clips are altered as the deformations of Taggram do it; the ensemble's scores are those of the \
+clips as they are."""
+_CONFUSIONS = """\
+The commonest differences of the strongest tag on test; strength is counted in odds relative to those of the \
+tag's threshold. Most are neighbours."""
 _EMBEDDING = """\
 Logistic regression (ROC-AUC, mean over labels) or a support vector machine (macro recall) on the clip's \
 mean embedding, fitted on the train split, its strength chosen on validation, judged on test. A \
@@ -247,11 +367,13 @@ Training adds altered copies of training clips (speed and pitch together, equali
 second clip at the same time), which the teachers heard and scored themselves."""
 _DATA_NOTE = """\
 Crops are drawn at random, blended in pairs now and then, changed in level and masked in places. Synthetic \
-noise, tones, clicks and silence take part with low targets for every tag. No audio and no teacher's score \
-is in the file or in the source tree."""
+noise, tones, clicks, drum hits, speech-like sound and silence take part with low targets for every tag. No \
+audio and no teacher's score is in the file or in the source tree."""
 _VOCABULARY = """\
-The union of the three source vocabularies. Spelling variants and synonyms are one tag, whose target is \
-the mean over all teachers' columns that it stands for:"""
+The union of the three source vocabularies, with a category and a name for people for every tag. Spelling \
+variants and synonyms are one tag, whose target is the mean over all teachers' columns that it stands for; \
+columns that deny it (*not*) are the low end of its scale. `female vocals`, `male vocals` and the decades \
+are tags like others: what the sound is like to listeners, and neither who sings nor when it was recorded."""
 _USE = """\
 **Intended**: sorting, searching and describing one's own music; a taggram that shows where in a song \
 something happens; embeddings for similar songs and for teaching own tags with a few examples.
@@ -272,10 +394,5 @@ which songs have it (the third figure of the first table).
 four broad genres of Emotify.
 - Tried on pieces that no split holds: Indian classical music and flamenco come out as slow guitar music, \
 a lone saxophone as guitar, and `soundtrack` stands near the top wherever little is going on.
-- It was shown synthetic noise, tones and silence as sounds that are no music, and says nothing of those; \
-but no speech, animals or recorded surroundings. Speech, a dog and whales stayed below 0.12 for every tag \
-in a trial; a cat's miaow was called electronic (0.27).
-- Scores are not calibrated: tags have different typical heights, so compare a tag across songs rather \
-than tags within a song.
 - The training clips are few (598), in 16 kHz mono and partly from low-bitrate sources; very quiet, \
 distorted or band-limited recordings are scored less reliably."""
