@@ -37,12 +37,13 @@ def _options(
 
 
 _LABORATORY = ("train", "finetune", "fit", "evaluate", "compare", "robustness", "audit", "tag_map")
-for _name in ("tag", "taggram", *_LABORATORY):
+for _name in ("tag", "taggram", "search", "similar", "playlist", *_LABORATORY):
     app.command(_name.replace("_", "-"), rich_help_panel="Laboratory" if _name in _LABORATORY else None)(
         import_module(f"taggram.cli.{_name}").run
     )
 app.add_typer(import_module("taggram.cli.library").app, name="library")
 app.add_typer(import_module("taggram.cli.write").app, name="write")
+app.add_typer(import_module("taggram.cli.teach").app, name="teach")
 app.add_typer(import_module("taggram.cli.models").app, name="models")
 app.add_typer(import_module("taggram.cli.datasets").app, name="datasets", rich_help_panel="Laboratory")
 

@@ -34,6 +34,7 @@ from taggram.modelfile.specification import Category
 MAX_MOMENTS_COMPARED = 1000
 """Chunks of a recording that are compared to find moments; longer ones are thinned out."""
 _APART = 10.0  # seconds between two moments that are shown
+_LEAST_LIKENESS = 0.3  # of a moment that is shown
 _FEW = 2000  # recordings that are compared one by one rather than sought in the index
 _PAGE = 1000
 
@@ -387,7 +388,7 @@ class Finder:
         (own, own_times), (other, other_times) = (self._chunks(a, columns) for a in (first, second))
         likeness = own @ other.T
         found: list[Moment] = []
-        while len(found) < n and likeness.size and (best := float(likeness.max())) > 0:
+        while len(found) < n and likeness.size and (best := float(likeness.max())) > _LEAST_LIKENESS:
             row, column = np.unravel_index(int(likeness.argmax()), likeness.shape)
             time, other_time = float(own_times[row]), float(other_times[column])
             found.append(Moment(time, other_time, best))
