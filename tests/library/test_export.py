@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from taggram import Tagger
+from taggram import Outcome, Tagger
 from taggram.errors import MissingExtraError
 from taggram.inference.report import Selection
 from taggram.library import Library, ModelRow, export, store
-from taggram.library.export import export_library
+from taggram.library.export import as_result, export_library, read_heard
 from taggram.library.inventory import take_inventory
 from taggram.library.paths import pack_path
 from taggram.library.scan import Scan
@@ -102,6 +102,19 @@ def test_another_model_heard_nothing(library: Library, model: ModelRow, tmp_path
     path = tmp_path / "out.csv"
     export_library(library, other, path, form="csv", selection=ALL)
     assert {line["tag"] for line in csv.DictReader(path.read_text().splitlines())} == {""}
+
+
+def test_where_the_model_is_not_sure_the_export_says_so(
+    library: Library, model: ModelRow, tmp_path: Path
+) -> None:
+    page = next(read_heard(library, model))
+    heard = next(heard for heard in page if heard.file.outcome is Outcome.TAGGED)
+    evidence = float(heard.scores.sum())
+    for least, is_unsure in [(None, False), (evidence - 0.1, False), (evidence + 0.1, True)]:
+        specification = model.specification.model_copy(update={"least_evidence": least})
+        result = as_result(heard, specification)
+        assert result.is_unsure is is_unsure
+        assert len(result.tags) == 3
 
 
 def test_an_export_is_complete_or_not_there(

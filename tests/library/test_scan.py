@@ -85,7 +85,7 @@ def test_what_is_stored_is_what_the_tagger_says(library: Library, tagger: Tagger
         assert file.duration == stored.duration == pytest.approx(said.duration)
         np.testing.assert_allclose(stored.scores, said.clip_scores, atol=5e-4)
         np.testing.assert_allclose(stored.embedding, said.embedding, rtol=1e-3)
-        np.testing.assert_allclose(stored.taggram, said.taggram, atol=4e-3)
+        np.testing.assert_allclose(stored.taggram, said.taggram, atol=8e-3)
         np.testing.assert_allclose(stored.chunk_times, said.chunk_times)
 
 

@@ -28,8 +28,8 @@ def test_taggrams_are_exact_to_half_a_level(scores: np.ndarray) -> None:
     assert found.shape == scores.shape
     assert found.min() >= 0
     assert found.max() <= 1
-    # half a level of √score is 1/510; squared, it is √score/255 and a little
-    np.testing.assert_array_less(np.abs(found - scores), np.sqrt(scores) / 255 + 1 / 255**2 + 1e-6)
+    # half a level of √score is 1/254; squared, it is √score/127 and a little
+    np.testing.assert_array_less(np.abs(found - scores), np.sqrt(scores) / 127 + 1 / 127**2 + 1e-6)
 
 
 def test_taggrams_are_compact(rng: np.random.Generator) -> None:

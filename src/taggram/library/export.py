@@ -100,20 +100,21 @@ def _vector(data: bytes | None, length: int) -> NDArray[np.float32]:
 def as_result(heard: Heard, specification: Specification) -> TagResult:
     """Return what is stored of a file as the tagger would have said it, without the taggram."""
     file, scores = heard.file, heard.scores
-    order = np.empty(0, int) if np.isnan(scores).any() else np.argsort(-scores, kind="stable")
+    has_tags = not np.isnan(scores).any()
+    order = np.argsort(-scores, kind="stable") if has_tags else np.empty(0, int)
+    ranked = [(specification.tags[i], float(scores[i])) for i in order]
+    least = specification.least_evidence
     return TagResult(
         outcome=file.outcome or Outcome.UNREADABLE,
         duration=file.duration or 0.0,
-        tags=tuple(
-            TagScore(specification.tags[i].name, specification.tags[i].category, float(scores[i]))
-            for i in order
-        ),
+        tags=tuple(TagScore(tag.name, tag.category, score, tag.display_name) for tag, score in ranked),
         clip_scores=scores,
         taggram=np.empty((0, specification.n_tags), np.float32),
         chunk_times=np.empty(0),
         embedding=heard.embedding,
         path=str(file.path),
         message=file.message,
+        is_unsure=has_tags and least is not None and float(scores.sum()) < least,
     )
 
 

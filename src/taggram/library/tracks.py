@@ -1,8 +1,8 @@
 """What a library says about files, recordings and models, and how their arrays are packed.
 
-Conventions: scores and embeddings are stored as little-endian float16. A taggram is stored in 8 bits:
-`round(255 · √score)`, which is exact to 0.004 near 1 and to 0.0005 near 0.01, tag by tag and
-compressed by zlib.
+Conventions: scores and embeddings are stored as little-endian float16. A taggram is stored in 7 bits,
+`round(127 · √score)`, which is exact to 0.008 near 1 and to 0.001 near 0.01; tag by tag, each chunk as
+the difference to the one before, compressed by zlib: about half a byte a score.
 """
 
 import json
@@ -23,6 +23,7 @@ Fields = Mapping[str, tuple[str, ...]]
 
 _STORED = np.dtype("<f2")
 _LARGEST = float(np.finfo(_STORED).max)
+_LEVELS = 127
 
 
 class Identity(NamedTuple):
@@ -151,14 +152,16 @@ def unpack_vectors(rows: list[bytes], length: int) -> NDArray[np.float16]:
 
 def pack_taggram(scores: NDArray[np.floating]) -> bytes:
     """Pack a taggram, shape (n_chunks, n_tags), in [0, 1]."""
-    levels = np.rint(255 * np.sqrt(scores)).astype(np.uint8)
-    return zlib.compress(np.ascontiguousarray(levels.T).tobytes(), 6)
+    levels = np.rint(_LEVELS * np.sqrt(scores)).astype(np.uint8)
+    changes = np.diff(levels.T, axis=1, prepend=np.uint8(0))  # modulo 256
+    return zlib.compress(np.ascontiguousarray(changes).tobytes(), 6)
 
 
 def unpack_taggram(data: bytes, n_chunks: int) -> NDArray[np.float32]:
     """Unpack a taggram into shape (n_chunks, n_tags), in [0, 1]."""
-    levels = np.frombuffer(zlib.decompress(data), np.uint8).reshape(-1, n_chunks).T
-    return np.square(levels.astype(np.float32) / 255)
+    changes = np.frombuffer(zlib.decompress(data), np.uint8).reshape(-1, n_chunks)
+    levels = np.cumsum(changes, axis=1, dtype=np.uint8).T
+    return np.square(levels.astype(np.float32) / _LEVELS)
 
 
 def chunk_times(chunk_hop: float, last_chunk: float, n_chunks: int) -> NDArray[np.float64]:
