@@ -1,18 +1,20 @@
 """`taggram search`, `similar`, `playlist` and `teach` as a user runs them."""
 
+import io
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
+from taggram.cli.main import main
 from taggram.library import Library
 from tests.library.collection import Collection
-
-COMMAND = [sys.executable, "-m", "taggram.cli.main"]
 
 
 @pytest.fixture
@@ -27,8 +29,22 @@ def collection(
         yield collection
 
 
-def taggram(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def taggram(*arguments: object) -> Done:
+    """Run the program in this process, which is a second faster each time."""
+    out, err = io.StringIO(), io.StringIO()
+    argv = ["taggram", *map(str, arguments)]
+    with patch.object(sys, "argv", argv), redirect_stdout(out), redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as ended:
+            return Done(int(ended.code or 0), out.getvalue(), err.getvalue())
+    raise AssertionError("the program ends with an exit status")
 
 
 def paths_of(collection: Collection, style: int) -> list[Path]:
