@@ -10,7 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,7 @@ def give(path: Path, fields: dict[str, tuple[str, ...]]) -> None:
     file.save()
 
 
-def change(path: Path, fields: dict[str, tuple[str, ...]]) -> list[Change]:
+def change(path: Path, fields: Mapping[str, tuple[str, ...]]) -> list[Change]:
     now = read_fields(path, fields)
     return [Change(path, name, now.get(name, ()), values) for name, values in fields.items()]
 
@@ -368,23 +368,29 @@ def test_stopping_leaves_the_rest(tmp_path: Path, journals: Path) -> None:
     assert [bool(read_fields(song)) for song in songs] == [True, False, False]
 
 
-KILLED = """
+APPLY = """
 import sys
 from pathlib import Path
-from tests.library.file_tags.test_apply import apply, change
-folder = Path(sys.argv[1])
-songs = sorted(folder.iterdir())
-plan = [line for song in songs for line in change(song, {"genre": ("A", "B" * 500)})]
+from tests.library.file_tags.test_apply import AFTER, apply, change
+songs = sorted(Path(sys.argv[1]).iterdir())
+plan = [line for song in songs for line in change(song, AFTER)]
 print("ready", flush=True)
 apply(plan, Path(sys.argv[2]))
 """
+UNDO = """
+import sys
+from pathlib import Path
+from tests.library.file_tags.test_apply import undo
+print("ready", flush=True)
+undo(Path(sys.argv[2]))
+"""
+AFTER = {"genre": ("A", "B" * 500)}
 
 
-def kill_and_check(folder: Path, journals: Path, delay: float) -> int:
-    """Kill a run after some seconds; return how many files it had written."""
-    originals = {path: (path.read_bytes(), identify(path).audio_hash) for path in folder.iterdir()}
+def kill(code: str, folder: Path, journals: Path, delay: float) -> None:
+    """Run a program, and kill it some seconds after it has begun its work."""
     process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(folder), str(journals)], cwd=ROOT, stdout=subprocess.PIPE
+        [sys.executable, "-c", code, str(folder), str(journals)], cwd=ROOT, stdout=subprocess.PIPE
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
@@ -392,13 +398,33 @@ def kill_and_check(folder: Path, journals: Path, delay: float) -> int:
     process.kill()
     process.wait()
     process.stdout.close()
-    n_written = 0
-    for path, (data, audio_hash) in originals.items():
-        if path.read_bytes() == data:
-            continue
-        n_written += 1
-        assert read_fields(path) == {"genre": ("A", "B" * 500)}
-        assert identify(path).audio_hash == audio_hash
+
+
+class Songs:
+    """Songs that are all as before, and how many of them are as after."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.data = {path: path.read_bytes() for path in folder.iterdir()}
+        self._audio = {path: identify(path).audio_hash for path in folder.iterdir()}
+
+    def count_written(self) -> int:
+        """Return how many are as after; the others are as before, to the byte."""
+        written = [path for path, data in self.data.items() if path.read_bytes() != data]
+        for path in written:
+            assert read_fields(path) == AFTER
+            assert identify(path).audio_hash == self._audio[path]
+        return len(written)
+
+    def are_as_before(self) -> bool:
+        """Whether nothing has changed, and nothing is left beside them."""
+        return {path: path.read_bytes() for path in self.folder.iterdir()} == self.data
+
+
+def kill_apply(songs: Songs, journals: Path, delay: float) -> int:
+    """Kill a run, and take it back; return how many files it had written."""
+    kill(APPLY, songs.folder, journals, delay)
+    n_written = songs.count_written()
     if any(run.n_undone < run.n_files for run in list_runs(journals)):
         # The file in hand may stand in the journal, and not have been replaced.
         found = outcomes(undo(journals))
@@ -406,14 +432,31 @@ def kill_and_check(folder: Path, journals: Path, delay: float) -> int:
     else:
         assert n_written == 0
         apply([], journals)
-    assert {path: path.read_bytes() for path in folder.iterdir()} == {p: d for p, (d, _) in originals.items()}
+    assert songs.are_as_before()
     return n_written
 
 
+def kill_undo(songs: Songs, journals: Path, delay: float) -> int:
+    """Kill the undo of a run, and undo the rest; return how many files the first had left."""
+    plan = [line for song in songs.data for line in change(song, AFTER)]
+    assert set(outcomes(apply(plan, journals))) == {"written"}
+    kill(UNDO, songs.folder, journals, delay)
+    n_left = songs.count_written()
+    if any(run.n_undone < run.n_files for run in list_runs(journals)):
+        # The file in hand may have been put back, and not be noted so.
+        found = outcomes(undo(journals))
+        assert found in (["restored"] * n_left, ["unchanged"] + ["restored"] * n_left)
+    else:
+        apply([], journals)
+    assert songs.are_as_before()
+    return n_left
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system knows no kill -9")
-@pytest.mark.parametrize("n_kills", [4, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kill_and_check", [kill_apply, kill_undo])
+@pytest.mark.parametrize("n_kills", [3, pytest.param(60, marks=pytest.mark.slow)])
 def test_kill_at_any_moment_leaves_every_file_before_or_after(
-    tmp_path: Path, journals: Path, n_kills: int
+    tmp_path: Path, journals: Path, n_kills: int, kill_and_check: Callable[[Songs, Path, float], int]
 ) -> None:
     folder = tmp_path / "music"
     folder.mkdir()
@@ -421,6 +464,12 @@ def test_kill_at_any_moment_leaves_every_file_before_or_after(
         song = write_sound(tmp_path, name, duration=5)
         for number in range(2):
             shutil.copy(song, folder / f"{number} {song.name}")
+    songs = Songs(folder)
+    begun = time.monotonic()
+    apply([line for song in songs.data for line in change(song, AFTER)], journals)
+    middle = time.monotonic()
+    undo(journals)
+    takes = middle - begun if kill_and_check is kill_apply else time.monotonic() - middle
     moments = random.Random(20261121)
-    written = [kill_and_check(folder, journals, moments.uniform(0, 0.5)) for _ in range(n_kills)]
-    assert any(0 < n < 2 * len(SOUNDS) for n in written), written
+    counts = [kill_and_check(songs, journals, moments.uniform(0, takes)) for _ in range(n_kills)]
+    assert any(0 < count < len(songs.data) for count in counts), counts

@@ -198,8 +198,14 @@ def test_pictures_stay(tmp_path: Path) -> None:
     cover.data = picture
     flac.add_picture(cover)
     flac.save()
+    others = TagFile.open(path).others(VALUES)
     write(path, VALUES)
     assert FLAC(path).pictures[0].data == picture
+    assert TagFile.open(path).others(VALUES) == others
+    flac = FLAC(path)
+    flac.clear_pictures()
+    flac.save()
+    assert TagFile.open(path).others(VALUES) != others
     path = write_sound(tmp_path, "mp3")
     tags = ID3(path)
     tags.add(APIC(encoding=0, mime="image/png", type=3, desc="", data=picture))

@@ -28,7 +28,7 @@ from mutagen.aiff import AIFF
 from mutagen.apev2 import APETextValue, APEv2File
 from mutagen.asf import ASF, ASFUnicodeAttribute
 from mutagen.dsf import DSF
-from mutagen.flac import FLAC
+from mutagen.flac import FLAC, Padding, VCFLACDict
 from mutagen.id3 import ID3, TXXX, Encoding, Frames, ID3NoHeaderError
 from mutagen.monkeysaudio import MonkeysAudio
 from mutagen.mp3 import MP3
@@ -164,7 +164,7 @@ class TagFile:
     def others(self, names: Iterable[str]) -> dict[str, str]:
         """Return a description of all tags except the fields `names`, to compare."""
         hidden = frozenset(key.casefold() for name in names for key in self._names(find_field(name)))
-        return self._tags.others(hidden)
+        return self._tags.others(hidden) | _describe_blocks(self._file)
 
     def save(self) -> None:
         """Write the tags into the file, in place.
@@ -305,6 +305,14 @@ def _family_of(file: mutagen.FileType) -> _Tags:
     if isinstance(file, _VORBIS_KINDS):
         return _MappingTags("vorbis", file.tags, _read_texts, lambda _, values: list(values))
     return _MappingTags("ape", file.tags, _read_ape, lambda _, values: list(values))
+
+
+def _describe_blocks(file: mutagen.FileType) -> dict[str, str]:
+    """Return what a FLAC file holds beside its comments: pictures, seek points, cue sheets."""
+    if not isinstance(file, FLAC):
+        return {}
+    blocks = [block for block in file.metadata_blocks if not isinstance(block, (VCFLACDict, Padding))]
+    return {f"block {number}": repr(block.write()) for number, block in enumerate(blocks)}
 
 
 def _find_kind(path: Path) -> type[mutagen.FileType] | None:
