@@ -44,7 +44,7 @@ def test_add_status_and_report(music: Path, tiny_model: Path) -> None:
     first, second = done.stdout.splitlines()
     assert first == "files: 4 new, 1 no sound by name"
     assert re.fullmatch(
-        r"4 files listened to: 3 tagged, 1 not audio; 1 of a known sound — 4 s of sound in .*, "
+        r"4 files looked at: 3 tagged, 1 not audio; 1 of a known sound — 4 s of sound in .*, "
         r"\d+ files an hour, \d+ × real time",
         second,
     )
@@ -69,7 +69,7 @@ def test_report_sums_to_the_inputs(music: Path, tiny_model: Path) -> None:
     assert taggram("library", "update", "--model", tiny_model).stdout.splitlines() == [
         "files: 2 missing, 2 as before, 1 no sound by name",
         "1 missing file found elsewhere in the library",
-        "nothing to listen to",
+        "nothing new to look at",
     ]
     document = json.loads(taggram("library", "report", "--all", "--json").stdout)
     assert document["schema"] == "taggram-library-report/1"
@@ -96,7 +96,7 @@ def test_update_takes_what_is_new(music: Path, tiny_model: Path, tone: Tone) -> 
     write_wav(music / "deep" / "new.wav", tone(1000, 3.0))
     done = taggram("library", "update", "--model", tiny_model)
     assert done.returncode == 0
-    assert done.stdout.startswith("files: 1 new, 1 as before\n1 file listened to: 1 tagged — 3 s of sound")
+    assert done.stdout.startswith("files: 1 new, 1 as before\n1 file looked at: 1 tagged — 3 s of sound")
 
 
 def test_remove(music: Path, tiny_model: Path) -> None:
@@ -109,8 +109,8 @@ def test_remove(music: Path, tiny_model: Path) -> None:
 
 def test_retry(music: Path, tiny_model: Path) -> None:
     add(music, tiny_model)
-    assert "nothing to listen to" in add(music, tiny_model).stdout
-    assert "1 file listened to: 1 not audio" in add(music, tiny_model, "--retry").stdout
+    assert "nothing new to look at" in add(music, tiny_model).stdout
+    assert "1 file looked at: 1 not audio" in add(music, tiny_model, "--retry").stdout
 
 
 def test_export(music: Path, tiny_model: Path, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_the_library_stays_with_its_model(music: Path, tiny_model: Path) -> None
     models = Path(os.environ["TAGGRAM_CACHE"]) / "models"
     models.mkdir()
     shutil.copy(tiny_model, models)
-    assert "nothing to listen to" in taggram("library", "update").stdout
+    assert "nothing new to look at" in taggram("library", "update").stdout
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_watch(music: Path, tiny_model: Path, tone: Tone) -> None:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1)
     assert process.stdout is not None
     assert process.stdout.readline() == "files: 4 as before, 1 no sound by name\n"
-    assert process.stdout.readline() == "nothing to listen to\n"
+    assert process.stdout.readline() == "nothing new to look at\n"
     new = write_wav(music / "new.wav", tone(1000, 2.0))
     assert process.stdout.readline() == f"{new}  tagged\n"
     process.send_signal(signal.SIGINT)

@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -253,6 +254,45 @@ def test_a_file_that_vanishes_in_between_is_unreadable(
     assert outcomes(library)["high 🎵.wav"] is Outcome.UNREADABLE
     assert len(library.scores(library.default_model())[0]) == 1
     assert library.check_integrity() == ()
+
+
+def test_a_file_may_be_taken_out_while_it_is_heard(
+    library: Library, tagger: Tagger, songs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_inventory(library, [songs])
+    scan = Scan(library, tagger)
+    heard = tagger.tag_many
+
+    def tag_many(paths: Iterator[Path], **options: object) -> Iterator[object]:
+        for result in heard(paths, **options):  # type: ignore[arg-type]
+            with Library.open(library.path) as other:
+                other.remove(songs / "high 🎵.wav")
+            yield result
+
+    monkeypatch.setattr(tagger, "tag_many", tag_many)
+    scan.run()
+    assert library.file(songs / "high 🎵.wav") is None
+    assert outcomes(library)["low.wav"] is Outcome.TAGGED
+    assert library.check_integrity() == ()
+    library.forget_moved()
+    assert len(library.scores(library.default_model())[0]) == 1
+
+
+def test_two_scans_at_once_do_no_harm(library: Library, tiny_model: Path, songs: Path, tone: Tone) -> None:
+    for number in range(10):
+        write_wav(songs / f"{number}.wav", tone(200 + 100 * number, 1.5))
+    take_inventory(library, [songs])
+
+    def scan() -> int:
+        with Library.open(library.path) as own, Tagger.load(tiny_model, n_threads=1) as tagger:
+            return Scan(own, tagger).run(workers=1).counts.total()
+
+    with ThreadPoolExecutor(2) as pool:
+        counts = [future.result() for future in [pool.submit(scan), pool.submit(scan)]]
+    assert sum(counts) >= 15
+    assert library.check_integrity() == ()
+    assert compute_status(library).counts["tagged"] == 13
+    assert len(library.scores(library.default_model())[0]) == 12
 
 
 def test_a_full_disk_is_said_to_be_one(

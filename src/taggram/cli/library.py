@@ -240,7 +240,7 @@ def _progress(n_files: int, *, quiet: bool) -> Iterator[Callable[["Ended"], None
 
         def on_file(ended: "Ended") -> None:
             counts["known" if ended.is_known else ended.outcome.value] += 1
-            advance(", ".join(f"{count} {name}" for name, count in counts.most_common()))
+            advance(", ".join(_counts_in_words(dict(counts.most_common()))))
 
         yield on_file
 
@@ -271,7 +271,7 @@ def _say_summary(summary: "ScanSummary") -> None:
     ]
     if summary.n_waiting:
         parts.append(f"{summary.n_waiting} still waiting")
-    line = f"{_counted(n_files, 'file')} listened to: {', '.join(parts)}" if parts else "nothing to listen to"
+    line = f"{_counted(n_files, 'file')} looked at: {', '.join(parts)}" if parts else "nothing new to look at"
     if summary.n_known:
         line += f"; {summary.n_known} of a known sound"
     if summary.heard:

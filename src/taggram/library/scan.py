@@ -256,11 +256,15 @@ class Scan:
             for n, (file, note) in enumerate(in_hand.files)
         ]
         with self._library.transaction():
-            if result.outcome is not Outcome.UNREADABLE:  # that is the file, and not the recording
+            # Unreadable is the file, and not the recording; which may have been taken out of the library.
+            if result.outcome is not Outcome.UNREADABLE and self._is_there(in_hand.recording_id):
                 self._library.store_analysis(in_hand.recording_id, self.model, result)
             for (file, _), ended in zip(in_hand.files, endings, strict=True):
                 self._library.store_outcome(file.id, ended.outcome, ended.message)
         self._report(endings)
+
+    def _is_there(self, recording_id: int) -> bool:
+        return bool(self._library.rows("SELECT 1 FROM recording WHERE id = ?", (recording_id,)))
 
     def _settle(self, file: _Waiting, ended: Ended) -> None:
         self._library.store_outcome(file.id, ended.outcome, ended.message)
