@@ -21,6 +21,7 @@ from taggram.library.expressions import (
     Not,
     Or,
     ScoreIn,
+    could_match,
     matches,
     named_fields,
     named_tags,
@@ -232,6 +233,23 @@ def test_matching_is_boolean_algebra(tree: Expression) -> None:
     if isinstance(tree, And | Or):
         combine = operator.and_ if isinstance(tree, And) else operator.or_
         assert np.array_equal(own, reduce(combine, [matches(part, Tracks()) for part in tree.operands]))
+
+
+@given(trees)
+def test_what_matches_could_match(tree: Expression) -> None:
+    possible = could_match(tree, Tracks())
+    assert not (matches(tree, Tracks()) & ~possible).any()
+    if not named_fields(tree):
+        assert np.array_equal(possible, matches(tree, Tracks()))
+
+
+def test_what_could_match_depends_on_scores_alone() -> None:
+    def of(text: str) -> list[int]:
+        return np.flatnonzero(could_match(parse(text, TAGS), Tracks())).tolist()
+
+    assert of("piano and artist: nobody") == of("piano and not artist: nobody") == [0, 1, 2]
+    assert of("piano or artist: nobody") == [0, 1, 2, 3]
+    assert of("not (piano or year < 1900)") == [3]
 
 
 @given(st.text() | st.text('piano and or not() :=<>"0.5..'))

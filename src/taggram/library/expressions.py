@@ -214,6 +214,11 @@ def matches(expression: Expression, columns: Columns) -> Bools:
             return np.asarray(np.any([matches(part, columns) for part in operands], axis=0))
 
 
+def could_match(expression: Expression, columns: Columns) -> Bools:
+    """Return which tracks may match, whatever their files say, shape (n_tracks,); asks only for scores."""
+    return _assuming(expression, columns, fields_match=True)
+
+
 def relevance(expression: Expression, columns: Columns) -> Floats:
     """Return how strongly tracks match, shape (n_tracks,), in [0, 1]; only meant to order matches.
 
@@ -275,6 +280,23 @@ def fold(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text)
     plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     return " ".join(plain.casefold().split())
+
+
+def _assuming(expression: Expression, columns: Columns, *, fields_match: bool) -> Bools:
+    """Match, where all conditions on fields are taken to be true, or all to be false."""
+    match expression:
+        case FieldIn() | FieldHolds():
+            return np.full(len(columns), fields_match)
+        case Not(operand):
+            return ~_assuming(operand, columns, fields_match=not fields_match)
+        case And(operands):
+            parts = [_assuming(part, columns, fields_match=fields_match) for part in operands]
+            return np.asarray(np.all(parts, axis=0))
+        case Or(operands):
+            parts = [_assuming(part, columns, fields_match=fields_match) for part in operands]
+            return np.asarray(np.any(parts, axis=0))
+        case _:
+            return matches(expression, columns)
 
 
 def _holds(texts: Sequence[tuple[str, ...]], text: str, whole: bool) -> Bools:

@@ -8,6 +8,7 @@ order in which they came into the library.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -15,18 +16,21 @@ from numpy.typing import NDArray
 
 from taggram.library.expressions import (
     Expression,
+    could_match,
     matches,
     named_fields,
     named_tags,
     parse,
     relevance,
 )
+from taggram.library.paths import unpack_path
 from taggram.library.store import Library
 from taggram.library.tag_scores import TagScores
-from taggram.library.tracks import FileRow, ModelRow, unpack_vectors
+from taggram.library.tracks import Fields, FileRow, ModelRow, unpack_fields, unpack_vectors
 
 BATCH = 10_000
 """Recordings looked at together."""
+_PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ def search(
     expression: str,
     *,
     model: ModelRow | None = None,
+    tags: TagScores | None = None,
     limit: int | None = 50,
     offset: int = 0,
 ) -> Found:
@@ -95,6 +100,8 @@ def search(
         Where, and what; an empty expression matches everything.
     model
         Whose analyses; None is the library's own.
+    tags
+        The scores of this model's tags, if they are at hand.
     limit, offset
         Return at most this many hits, behind the first `offset`; None is all.
 
@@ -105,7 +112,7 @@ def search(
     LibraryError
         If no model has listened yet, or the library cannot be read.
     """
-    found = find_matches(library, expression, model=model)
+    found = find_matches(library, expression, model=model, tags=tags)
     order = np.lexsort((found.recording_ids, -found.relevance))
     rows = order[offset : None if limit is None else offset + limit]
     hits = []
@@ -115,16 +122,20 @@ def search(
     return Found(len(order), tuple(hits))
 
 
-def find_matches(library: Library, expression: str, *, model: ModelRow | None = None) -> Matches:
-    """Return all recordings that match; raises what `search` does."""
+def find_matches(
+    library: Library, expression: str, *, model: ModelRow | None = None, tags: TagScores | None = None
+) -> Matches:
+    """Return all recordings that match; takes and raises what `search` does."""
     model = model or library.default_model()
-    tags = TagScores(library, model)
+    tags = tags or TagScores(library, model)
     tree = parse(expression, tags.thresholds) if expression.strip() else None
     named = () if tree is None else named_tags(tree)
     with_files = tree is not None and bool(named_fields(tree))
     parts = [_empty(len(named))]
     for batch in _batches(library, model, with_embeddings=any(map(tags.is_taught, named))):
-        columns = _FileColumns(library, tags, batch) if with_files else _Columns(tags, batch)
+        columns = _Columns(tags, batch)
+        if tree is not None and with_files:
+            columns = _FileColumns(library, tags, batch, np.flatnonzero(could_match(tree, columns)))
         parts.append(_match(tree, named, columns))
     ids, file_ids, values, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Matches(ids, file_ids, values, named, scores)
@@ -161,29 +172,58 @@ class _Columns:
 
 
 class _FileColumns(_Columns):
-    """One row per file of a batch, with what its tags say."""
+    """One row per file of a batch, with what its tags say; only of recordings that `rows` names."""
 
-    def __init__(self, library: Library, tags: TagScores, batch: _Batch) -> None:
+    def __init__(self, library: Library, tags: TagScores, batch: _Batch, rows: NDArray[np.int64]) -> None:
         super().__init__(tags, batch)
-        files = library.files_of(batch.recording_ids.tolist())
-        counts = [len(files.get(i, ())) for i in batch.recording_ids.tolist()]
-        self._rows = np.repeat(np.arange(len(counts)), counts)
-        self._files = [file for i in batch.recording_ids.tolist() for file in files.get(i, ())]
+        files = _read_files(library, batch.recording_ids[rows])
+        self._rows = np.searchsorted(batch.recording_ids, [file.recording_id for file in files])
+        self._files = files
         self.recording_ids = batch.recording_ids[self._rows]
-        self.file_ids = np.array([file.id for file in self._files], np.int64)
+        self.file_ids = np.array([file.id for file in files], np.int64)
 
     def scores(self, tag: str) -> NDArray[np.float32]:
         return super().scores(tag)[self._rows]
 
     def numbers(self, field: str) -> NDArray[np.float64]:
         if field == "duration":
-            return np.array([np.nan if f.duration is None else f.duration for f in self._files])
-        return np.array([_number(file.fields.get(field, ())) for file in self._files])
+            return np.array([np.nan if f.duration is None else f.duration for f in self._files], np.float64)
+        return np.array([_number(fields.get(field, ())) for fields in self._fields], np.float64)
 
     def texts(self, field: str) -> Sequence[tuple[str, ...]]:
         if field == "path":
-            return [(str(file.path),) for file in self._files]
-        return [file.fields.get(field, ()) for file in self._files]
+            return [(str(unpack_path(file.path)),) for file in self._files]
+        return [fields.get(field, ()) for fields in self._fields]
+
+    @cached_property
+    def _fields(self) -> list[Fields]:
+        return [unpack_fields(file.fields) for file in self._files]
+
+
+class _File(NamedTuple):
+    """What a search asks of a file, as it is stored."""
+
+    id: int
+    recording_id: int
+    duration: float | None
+    path: bytes
+    fields: str
+
+
+def _read_files(library: Library, recording_ids: NDArray[np.int64]) -> list[_File]:
+    """Return the files of recordings (ascending), in the order of the recordings."""
+    found: list[_File] = []
+    for begin in range(0, len(recording_ids), _PAGE):
+        ids = recording_ids[begin : begin + _PAGE].tolist()
+        rows = library.rows(
+            "SELECT file.id, recording_id, duration, path, fields FROM file "
+            "JOIN recording ON recording.id = recording_id "
+            f"WHERE recording_id IN ({', '.join('?' * len(ids))}) AND NOT is_missing "
+            "ORDER BY recording_id, file.id",
+            ids,
+        )
+        found += map(_File._make, rows)
+    return found
 
 
 _Part = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]

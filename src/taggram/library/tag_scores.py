@@ -6,7 +6,8 @@ scores of a model that was not calibrated mean more beside each other than besid
 tag that the user taught or corrected, it is 0.5.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,9 @@ class TagScores:
     Attributes
     ----------
     categories
-        Tag → category: the model's tags in its order, then the user's.
+        Tag → category: the user's tags, then the model's in its order.
+    thresholds
+        Tag → score from which it is there.
     """
 
     def __init__(self, library: Library, model: ModelRow) -> None:
@@ -38,18 +41,11 @@ class TagScores:
         self._model = model
         self._columns = {tag.name: column for column, tag in enumerate(model.specification.tags)}
         self._taught = {self._known(name): taught for name, taught in OwnTags(library).taught(model).items()}
-        self._thresholds: dict[str, float] | None = None
+        self.thresholds: Mapping[str, float] = _Thresholds(library, model, self._taught)
         self.categories: Mapping[str, Category] = {
             **{name: taught.tag.category for name, taught in self._taught.items()},
             **{tag.name: tag.category for tag in model.specification.tags},
         }
-
-    @property
-    def thresholds(self) -> Mapping[str, float]:
-        """Tag → score from which it is there."""
-        if self._thresholds is None:
-            self._thresholds = self._find_thresholds()
-        return self._thresholds
 
     def is_taught(self, tag: str) -> bool:
         """Whether the user taught or corrected the tag."""
@@ -83,15 +79,31 @@ class TagScores:
         """Return the model's spelling of a tag that the user corrected."""
         return next((tag for tag in self._columns if fold(tag) == fold(name)), name)
 
-    def _find_thresholds(self) -> dict[str, float]:
+
+class _Thresholds(Mapping[str, float]):
+    """Tag → threshold; the library is looked at when a tag is first asked for that needs it."""
+
+    def __init__(self, library: Library, model: ModelRow, taught: Iterable[str]) -> None:
+        self._library = library
+        self._model = model
+        self._known: dict[str, float | None] = {
+            **{tag.name: tag.threshold for tag in model.specification.tags},
+            **dict.fromkeys(taught, LARGEST_THRESHOLD),
+        }
+
+    def __getitem__(self, tag: str) -> float:
+        threshold = self._known[tag]
+        return self._of_library[tag] if threshold is None else threshold
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @cached_property
+    def _of_library(self) -> dict[str, float]:
         scores = draw_sample(self._library, self._model).scores
-        found = dict.fromkeys(self._taught, LARGEST_THRESHOLD)
-        for tag in self._model.specification.tags:
-            if tag.name in self._taught:
-                continue
-            if tag.threshold is not None:
-                found[tag.name] = tag.threshold
-            else:
-                top = np.quantile(scores[:, self._columns[tag.name]], 1 - TOP_SHARE) if len(scores) else 1.0
-                found[tag.name] = float(min(LARGEST_THRESHOLD, top))
-        return found
+        names = [tag.name for tag in self._model.specification.tags]
+        top = np.quantile(scores, 1 - TOP_SHARE, axis=0) if len(scores) else np.ones(len(names))
+        return dict(zip(names, np.minimum(LARGEST_THRESHOLD, top).tolist(), strict=True))
