@@ -8,7 +8,7 @@ import pytest
 
 from taggram.errors import ExpressionError, LibraryError
 from taggram.inference.result import TagResult
-from taggram.library import Library
+from taggram.library import Library, ModelRow
 from taggram.library import search as search_module
 from taggram.library.own_tags import OwnTags
 from taggram.library.search import search
@@ -65,17 +65,34 @@ def test_a_bare_tag_means_the_top_of_the_library(collection: Collection) -> None
         assert share >= 0.09
 
 
-def test_a_threshold_of_the_model_comes_first(
-    library: Library, rng: np.random.Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    collection = Collection(library, rng, tmp_path)
-    collection.fill(8)
-    tags = collection.model.specification.tags
-    own = collection.model.specification.model_copy(
-        update={"tags": (tags[0].model_copy(update={"threshold": 0.123}), *tags[1:])}
+def changed(collection: Collection, **change: object) -> ModelRow:
+    """The collection's model with another first tag, piano."""
+    specification = collection.model.specification
+    first, *rest = specification.tags
+    tags = (first.model_copy(update=change), *rest)
+    return dataclasses.replace(
+        collection.model, specification=specification.model_copy(update={"tags": tags})
     )
-    model = dataclasses.replace(collection.model, specification=own)
-    assert TagScores(library, model).thresholds["piano"] == 0.123
+
+
+def test_a_threshold_of_the_model_comes_first(collection: Collection) -> None:
+    model = changed(collection, threshold=0.123)
+    assert TagScores(collection.library, model).thresholds["piano"] == 0.123
+
+
+def test_the_name_for_people_is_known_too(collection: Collection) -> None:
+    model = changed(collection, display_name="Grand Piano")
+    by_name, by_label = (search(collection.library, text, model=model) for text in ("piano", "grand piano"))
+    assert by_name.n_matches > 5
+    assert [hit.file for hit in by_label.hits] == [hit.file for hit in by_name.hits]
+    assert list(by_label.hits[0].scores) == ["Grand Piano"]
+    tags = OwnTags(collection.library)
+    tags.mark("grand piano", collection.of_style(0)[:5], accepted=True)
+    tags.mark("grand piano", collection.of_style(1)[:5], accepted=False)
+    assert tags.train("grand piano", model).classifier.adds_to_model
+    scores = TagScores(collection.library, model)
+    assert scores.is_taught("piano")
+    assert scores.is_taught("Grand Piano")
 
 
 def test_fields_of_the_file(collection: Collection) -> None:

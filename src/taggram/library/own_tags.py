@@ -502,9 +502,11 @@ def _read(text: str | bytes, source: str) -> _Document:
 
 
 def _column(tag: OwnTag, model: ModelRow) -> int | None:
-    """Return the column of the model's tag of this name; None if it has none."""
-    names = [fold(known.name) for known in model.specification.tags]
-    return names.index(fold(tag.name)) if fold(tag.name) in names else None
+    """Return the column of the model's tag of this name, or of this name for people; None if it has none."""
+    for column, known in enumerate(model.specification.tags):
+        if fold(tag.name) in (fold(known.name), fold(known.label)):
+            return column
+    return None
 
 
 def _without(sample: Sample, recording_ids: set[int | None]) -> Sample:

@@ -375,7 +375,7 @@ class Finder:
         order = np.argsort(-np.where(is_compared, merit, 0), kind="stable")[:n]
         tags = self.model.specification.tags
         return tuple(
-            SharedTag(tags[i].name, tags[i].category, float(first[i]), float(second[i]))
+            SharedTag(tags[i].label, tags[i].category, float(first[i]), float(second[i]))
             for i in order.tolist()
             if merit[i] > 0 and is_compared[i]
         )

@@ -18,7 +18,7 @@ from taggram.library.sample import draw_sample
 from taggram.library.store import Library
 from taggram.library.teach import to_logits, to_scores
 from taggram.library.tracks import ModelRow
-from taggram.modelfile.specification import Category
+from taggram.modelfile.specification import Category, Specification
 
 TOP_SHARE = 0.1
 """Part of the library that a bare tag finds at least, where the model states no threshold."""
@@ -28,10 +28,12 @@ LARGEST_THRESHOLD = 0.5
 class TagScores:
     """Tags by name, with categories, thresholds and scores.
 
+    Where a tag of the model has another name for people, both names are known.
+
     Attributes
     ----------
     categories
-        Tag → category: the user's tags, then the model's in its order.
+        Tag → category: the model's tags in its order, then the user's.
     thresholds
         Tag → score from which it is there.
     """
@@ -39,12 +41,20 @@ class TagScores:
     def __init__(self, library: Library, model: ModelRow) -> None:
         self._library = library
         self._model = model
-        self._columns = {tag.name: column for column, tag in enumerate(model.specification.tags)}
-        self._taught = {self._known(name): taught for name, taught in OwnTags(library).taught(model).items()}
+        self._columns = _columns(model.specification)
+        self._taught = {
+            spelling: taught
+            for name, taught in OwnTags(library).taught(model).items()
+            for spelling in self._spellings(name)
+        }
         self.thresholds: Mapping[str, float] = _Thresholds(library, model, self._taught)
         self.categories: Mapping[str, Category] = {
-            **{name: taught.tag.category for name, taught in self._taught.items()},
             **{tag.name: tag.category for tag in model.specification.tags},
+            **{
+                name: taught.tag.category
+                for name, taught in self._taught.items()
+                if name not in self._columns
+            },
         }
 
     def is_taught(self, tag: str) -> bool:
@@ -59,7 +69,7 @@ class TagScores:
         Parameters
         ----------
         tag
-            One of `categories`.
+            One of `thresholds`.
         scores : shape (n, n_tags)
             Of the model.
         embeddings : shape (n, embedding_dim)
@@ -75,9 +85,10 @@ class TagScores:
         told = to_logits(scores[:, self._columns[tag]]) if taught.classifier.adds_to_model else None
         return to_scores(taught.classifier.logits(embeddings, told))
 
-    def _known(self, name: str) -> str:
-        """Return the model's spelling of a tag that the user corrected."""
-        return next((tag for tag in self._columns if fold(tag) == fold(name)), name)
+    def _spellings(self, name: str) -> tuple[str, ...]:
+        """Return the model's spellings of a tag that the user corrected; its own name if it is new."""
+        columns = {column for tag, column in self._columns.items() if fold(tag) == fold(name)}
+        return tuple(tag for tag, column in self._columns.items() if column in columns) or (name,)
 
 
 class _Thresholds(Mapping[str, float]):
@@ -87,6 +98,7 @@ class _Thresholds(Mapping[str, float]):
         self._library = library
         self._model = model
         self._known: dict[str, float | None] = {
+            **{tag.label: tag.threshold for tag in model.specification.tags},
             **{tag.name: tag.threshold for tag in model.specification.tags},
             **dict.fromkeys(taught, LARGEST_THRESHOLD),
         }
@@ -104,6 +116,13 @@ class _Thresholds(Mapping[str, float]):
     @cached_property
     def _of_library(self) -> dict[str, float]:
         scores = draw_sample(self._library, self._model).scores
-        names = [tag.name for tag in self._model.specification.tags]
-        top = np.quantile(scores, 1 - TOP_SHARE, axis=0) if len(scores) else np.ones(len(names))
-        return dict(zip(names, np.minimum(LARGEST_THRESHOLD, top).tolist(), strict=True))
+        n_tags = self._model.specification.n_tags
+        top = np.quantile(scores, 1 - TOP_SHARE, axis=0) if len(scores) else np.ones(n_tags)
+        lines = np.minimum(LARGEST_THRESHOLD, top)
+        return {tag: float(lines[i]) for tag, i in _columns(self._model.specification).items()}
+
+
+def _columns(specification: Specification) -> dict[str, int]:
+    """Return tag → column, for the model's names and for the names that people read."""
+    labels = {tag.label: column for column, tag in enumerate(specification.tags)}
+    return {**labels, **{tag.name: column for column, tag in enumerate(specification.tags)}}
