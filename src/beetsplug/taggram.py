@@ -150,7 +150,7 @@ class TaggramPlugin(BeetsPlugin):  # type: ignore[misc]
 
     def _process_items(self, items: Iterable[Item], *, write: bool) -> None:
         for item, result in self._listen(items):
-            self._fill(item, result.tags)
+            self._fill(item, _words(result))
             self._store_scores(item, result)
             self._show_and_store(item, write=write)
 
@@ -158,10 +158,10 @@ class TaggramPlugin(BeetsPlugin):  # type: ignore[misc]
         heard = list(self._listen(album.items()))
         if not heard:
             return
-        mean = _mean([result.tags for _, result in heard])
+        mean = _mean([words for _, result in heard if (words := _words(result))])
         is_by_album = self.config["source"].as_choice(["track", "album"]) == "album"
         for item, result in heard:
-            self._fill(item, mean if is_by_album else result.tags)
+            self._fill(item, mean if is_by_album else _words(result))
             self._store_scores(item, result)
             self._show_and_store(item, write=write)
         self._fill(album, mean)
@@ -286,12 +286,17 @@ def field_of(tag: str) -> str:
     return _PREFIX + re.sub(r"\W+", "_", tag.lower()).strip("_")
 
 
+def _words(result: TagResult) -> tuple[TagScore, ...]:
+    """Return what may be called by words; nothing if the sound is no music, or the model is not sure."""
+    return () if result.is_unsure else result.tags
+
+
 def _mean(heard: Sequence[Sequence[TagScore]]) -> tuple[TagScore, ...]:
     """Return the mean scores of several items."""
     scores: dict[str, float] = {}
     for tag in (tag for tags in heard for tag in tags):
         scores[tag.name] = scores.get(tag.name, 0.0) + tag.score / len(heard)
-    return tuple(replace(tag, score=scores[tag.name]) for tag in heard[0])
+    return tuple(replace(tag, score=scores[tag.name]) for tag in heard[0]) if heard else ()
 
 
 def _lastgenre_folder() -> Path:

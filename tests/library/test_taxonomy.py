@@ -14,6 +14,7 @@ from taggram.library.taxonomy import (
     default_taxonomy,
     flatten_tree,
     load_taxonomy,
+    make_rule,
     normal_form,
     read_tree,
     read_whitelist,
@@ -195,3 +196,16 @@ def test_errors_name_the_place(tmp_path: Path, text: str, said: str) -> None:
     path.write_text(text)
     with pytest.raises(PlanError, match=said):
         load_taxonomy(path)
+
+
+def test_people_read_labels_and_taxonomies_know_both_names() -> None:
+    found = [TagScore("rnb", "genre", 0.5, "R&B"), TagScore("hiphop", "genre", 0.4, "Hip-Hop")]
+    assert values(default_taxonomy(), found) == ["R&B", "Hip-Hop"]
+    renamed = Taxonomy((make_rule("genre", ["genre"], aliases={"rnb": "Soul", "hip hop": "Rap"}),))
+    assert values(renamed, found) == ["Soul", "Rap"]
+
+
+def test_the_strongest_is_the_farthest_above_its_threshold() -> None:
+    found = tags(pop=0.5, sitar_music=0.2)
+    proposals = default_taxonomy().propose(found, {"pop": 0.4, "sitar music": 0.05})["genre"]
+    assert [proposal.value for proposal in proposals] == ["Sitar Music", "Pop"]

@@ -276,7 +276,7 @@ class _Words:
     def _heard_instead(self, row: int, key: str) -> tuple[Proposal, ...]:
         """Return what is heard in a file and has nothing to do with a word."""
         tags = [
-            TagScore(tag.name, tag.category, float(score))
+            TagScore(tag.name, tag.category, float(score), tag.display_name)
             for tag, score in zip(self._specification.tags, self._tracks.scores[row], strict=True)
         ]
         proposals = self._rule.propose(tags, self._thresholds)
@@ -287,8 +287,9 @@ def _columns_by_word(rule: Rule, specification: Specification) -> dict[str, list
     """Return normal form → columns of the tags that speak for it."""
     columns: dict[str, list[int]] = {}
     for column, tag in enumerate(specification.tags):
-        if rule.takes(TagScore(tag.name, tag.category, 0.0)):
-            for key in rule.implies(tag.name):
+        score = TagScore(tag.name, tag.category, 0.0, tag.display_name)
+        if rule.takes(score):
+            for key in rule.implies(rule.word(score)):
                 columns.setdefault(key, []).append(column)
     return columns
 

@@ -32,6 +32,7 @@ from typing import Any
 
 from taggram.audio.container import printable
 from taggram.errors import FileTagError, PlanError
+from taggram.inference.report import relative_odds
 from taggram.inference.result import TagScore
 from taggram.modelfile.specification import CATEGORIES
 
@@ -60,7 +61,7 @@ def normal_form(text: str) -> str:
 
 @dataclass(frozen=True)
 class Source:
-    """One tag of the model that speaks for a value."""
+    """One tag of the model that speaks for a value, in words for people."""
 
     tag: str
     score: float
@@ -149,7 +150,7 @@ class Rule:
         return frozenset(keys).union(*map(self._above, keys))
 
     def propose(self, tags: Iterable[TagScore], thresholds: Mapping[str, float] = {}) -> tuple[Proposal, ...]:
-        """Return values for this field, strongest first.
+        """Return values for this field, strongest first: farthest above the score from which they count.
 
         Parameters
         ----------
@@ -158,21 +159,31 @@ class Rule:
         thresholds
             Scores from which its tags count, where the rule names none.
         """
-        found: dict[str, list[Source]] = {}
-        words: dict[str, str] = {}
-        for tag in sorted(tags, key=lambda tag: -tag.score):
-            if not self.takes(tag) or tag.score < self.least_score(tag.name, thresholds):
+        found: dict[str, list[tuple[float, Source]]] = {}
+        for tag in tags:
+            least = self.least_score(tag.name, thresholds)
+            if not self.takes(tag) or tag.score < least:
                 continue
-            for key in self._resolve(self.normal_form(tag.name)):
-                found.setdefault(key, []).append(Source(tag.name, tag.score))
-                words.setdefault(key, tag.name)
+            # A score of 0.1 may be much for one tag and little for another.
+            strength = relative_odds(tag.score, least)
+            word = self.word(tag)
+            for key in self._resolve(self.normal_form(word)):
+                found.setdefault(key, []).append((strength, Source(word, tag.score)))
         if self.prefer_specific:
             general = {above for key in found for above in self._above(key)}
             found = {key: sources for key, sources in found.items() if key not in general}
-        strongest = sorted(found.items(), key=lambda item: -item[1][0].score)
+        for sources in found.values():
+            sources.sort(key=lambda source: -source[0])
+        strongest = sorted(found.items(), key=lambda item: -item[1][0][0])
         return tuple(
-            Proposal(self.spell(key, words[key]), tuple(sources)) for key, sources in strongest[: self.count]
+            Proposal(self.spell(key, sources[0][1].tag), tuple(source for _, source in sources))
+            for key, sources in strongest[: self.count]
         )
+
+    def word(self, tag: TagScore) -> str:
+        """Return what a tag is called here before anything else: by the taxonomy, or for people."""
+        key = normal_form(tag.name)
+        return tag.name if key in self.aliases or key in self.whitelist or key in self.parents else tag.label
 
     def least_score(self, tag: str, thresholds: Mapping[str, float] = {}) -> float:
         """Return the score from which a tag of the model counts here."""

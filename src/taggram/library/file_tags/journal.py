@@ -160,7 +160,8 @@ class Journal:
     ) -> None:
         try:
             if self._file is not None:
-                append_line(self._file, {"end": True})
+                with suppress(OSError):  # on a full disk, the next run ends this one
+                    append_line(self._file, {"end": True})
                 os.close(self._file)
         finally:
             self._file = None
@@ -185,10 +186,14 @@ class Journal:
         append_line(self._file, entry.to_json(), is_safe=True)
 
     def _open(self) -> int:
-        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
+        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         head = {"journal": SCHEMA, "run": self.name, "begun": now, "program": f"taggram {__version__}"}
-        append_line(file, head, is_safe=True)
+        try:
+            append_line(file, head, is_safe=True)
+        except OSError:
+            os.close(file)
+            raise
         sync_directory(self.path.parent)
         return file
 
@@ -300,9 +305,15 @@ def _lock(directory: Path) -> sqlite3.Connection:
         connection.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
         connection.close()
+        if "locked" in str(error):
+            raise FileTagError(
+                f"{directory}: another program is writing file tags; wait for it, or end it",
+                outcome="unreadable",
+            ) from error
         raise FileTagError(
-            f"{directory}: another program is writing file tags ({error}); wait for it, or end it",
-            outcome="unreadable",
+            f"{directory}: no journal can be written there ({error}), and without one nothing is; "
+            "free some space, or name another directory",
+            outcome="disk_full",
         ) from error
     return connection
 
