@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from taggram.library import Library
 from tests.cli.test_tag import COMMAND, taggram
 from tests.inference.test_tagger import write_wav
 
@@ -79,6 +80,18 @@ def test_report_sums_to_the_inputs(music: Path, tiny_model: Path) -> None:
     document = json.loads(taggram("library", "report", music / "deep", "--json").stdout)
     assert (document["files"], document["summary"]) == ([], {"inputs": 1, "tagged": 1})
     assert taggram("library", "remove", "--missing").stdout == "1 file taken out of the library\n"
+
+
+def test_check(music: Path, tiny_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "own.db"
+    add(music, tiny_model, "--library", path)
+    assert taggram("library", "status", "--check", "--library", path).returncode == 0
+    with Library.open(path) as library:
+        library.connection.execute("PRAGMA foreign_keys = OFF")
+        library.connection.execute("DELETE FROM recording")
+    done = taggram("library", "status", "--check", "--library", path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "own.db: damaged: row 2 of file refers to a row of recording that is not there" in done.stderr
 
 
 def test_duplicates(music: Path, tiny_model: Path) -> None:

@@ -147,6 +147,16 @@ def test_names_that_are_no_text(library: Library, music: Path) -> None:
     assert counts(take_inventory(library, [music])) == (0, 0, 0, 0, 1)
 
 
+def test_a_walk_can_be_stopped(library: Library, music: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inventory, "PAGE", 2)
+    for number in range(9):
+        put(music / f"{number}.mp3")
+    asked = iter([False, False, True])
+    take_inventory(library, [music], stop=lambda: next(asked, True))
+    assert len(present(library)) == 4
+    assert take_inventory(library, [music]).n_new == 5
+
+
 # Names that sort differently as text, as paths and by directory.
 names = st.sampled_from(["a", "a-b", "a.b", "a0", "A", "é", "~", " ", "b"])
 paths = st.lists(names, min_size=1, max_size=3).map(lambda parts: "/".join(parts) + ".mp3")

@@ -117,11 +117,24 @@ def watch(
 
 
 @app.command()
-def status(library: LibraryFile = None, json: Json = False) -> None:
-    """Say what is in the library; the counts of the states add up to its files."""
+def status(
+    library: LibraryFile = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Check the database first: is every page and reference whole?")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Say what is in the library; the counts of the states add up to its files.
+
+    Exit status: 1 if the check finds damage.
+    """
     from taggram.library.status import compute_status
 
     with open_library(library) as opened:
+        if check and (damage := opened.check_integrity()):
+            for line in damage:
+                typer.echo(f"taggram: {opened.path}: damaged: {line}", err=True)
+            raise typer.Exit(1)
         found = compute_status(opened)
     if json:
         _print_json(_status_document(found))
@@ -214,7 +227,7 @@ def _update(
     from taggram.library.scan import Scan, retry_failures
 
     with load_tagger(library, model) as tagger, graceful_interrupt() as interrupted:
-        inventory = take_inventory(library, library.roots() if below is None else below)
+        inventory = take_inventory(library, library.roots() if below is None else below, stop=interrupted)
         if not quiet:
             _say_inventory(inventory)
         if retry:

@@ -8,7 +8,7 @@ Links to files are followed, links to directories are not: add what they point t
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -63,10 +63,19 @@ class _Known(NamedTuple):
     is_missing: int
 
 
-def take_inventory(library: Library, paths: Iterable[Path]) -> Inventory:
+def take_inventory(
+    library: Library, paths: Iterable[Path], *, stop: Callable[[], bool] = lambda: False
+) -> Inventory:
     """Walk directories and files and note what changed; changed and new files wait to be looked at.
 
     It can be interrupted at any moment, and begins anew the next time.
+
+    Parameters
+    ----------
+    library, paths
+        Where to note it, and where to walk.
+    stop
+        Asked from time to time; once it is true, the rest is left for the next time.
 
     Raises
     ------
@@ -77,7 +86,7 @@ def take_inventory(library: Library, paths: Iterable[Path]) -> Inventory:
     for path in paths:
         walk = _Walk(pack_path(path), inventory)
         changes = _changes(walk, library, inventory)
-        while page := list(islice(changes, PAGE)):
+        while not stop() and (page := list(islice(changes, PAGE))):
             with library.transaction() as connection:
                 for statement, values in page:
                     connection.execute(statement, values)

@@ -27,8 +27,9 @@ from taggram.library.store import Library, Seen
 
 _PAGE = 200
 
+# In the order of ids, so that all pages together pass over the table once, whatever else is asked for.
 _WAITING = """
-    FROM file WHERE NOT is_missing AND (
+    FROM file NOT INDEXED WHERE NOT is_missing AND (
         outcome IS NULL OR outcome = 'unreadable' OR recording_id IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM analysis WHERE model_id = ? AND analysis.recording_id = file.recording_id
         )

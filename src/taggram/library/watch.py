@@ -79,7 +79,7 @@ def watch(
         )
 
     def update(places: Iterable[Path]) -> Round:
-        inventory = take_inventory(library, places)
+        inventory = take_inventory(library, places, stop=stop)
         summary = Scan(library, tagger).run(workers=workers, stop=stop, on_file=on_file)
         library.forget_moved()
         return Round(inventory, summary)
