@@ -90,3 +90,13 @@ def test_the_extra_is_named(library: Library, tagger: Tagger, monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "watchfiles", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'taggram\[watch\]'"):
         next(watch(library, tagger, stop=lambda: False))
+
+
+def test_a_watched_file_may_be_replaced(library: Library, tagger: Tagger, tmp_path: Path, tone: Tone) -> None:
+    song = write_wav(tmp_path / "song.wav", tone(300, 2.0))
+    library.add_root(song)
+    deadline = time.monotonic() + PATIENCE
+    rounds = watch(library, tagger, stop=lambda: time.monotonic() > deadline, workers=1, quiet=0.3)
+    assert next(rounds).summary.counts == {Outcome.TAGGED: 1}
+    write_wav(tmp_path / "new", tone(1000, 3.0)).replace(song)
+    assert next(rounds).summary.heard == pytest.approx(3.0)

@@ -116,14 +116,15 @@ def _settled(changes: "Iterator[set[FileChange]]", roots: list[Path], quiet: flo
     for changed in changes:
         if changed:
             last_change = time.monotonic()
-            places |= {_existing(Path(path).parent, roots) for _, path in changed}
+            places = places.union(*(_places(Path(path), roots) for _, path in changed))
         elif places and time.monotonic() - last_change >= quiet:
             yield places
             places = set()
 
 
-def _existing(directory: Path, roots: list[Path]) -> Path:
-    """Return the nearest directory above a change that is there, and not above a root."""
-    while directory not in roots and not directory.is_dir() and directory != directory.parent:
-        directory = directory.parent
-    return directory if any(directory.is_relative_to(root) for root in roots) else roots[0]
+def _places(path: Path, roots: list[Path]) -> set[Path]:
+    """Return the nearest directory above a change that is there and below a root; failing that, all roots."""
+    for directory in path.parents:
+        if directory.is_dir():
+            return {directory} if any(directory.is_relative_to(root) for root in roots) else set(roots)
+    return set(roots)
