@@ -8,7 +8,7 @@ other characters than letters and digits in a tag become `_`.
 Options mean what they mean in lastgenre (auto, canonical, count, fallback, force, keep_existing,
 min_weight, prefer_specific, pretend, source, title_case, whitelist), with these differences:
 
-    min_weight   per cent of the score, 20 by default
+    min_weight   per cent of the score; by default each tag's own threshold, or 20
     count        3 by default
     source       "track" gives every item its own genres, "album" all items those of the album's mean
     whitelist    no by default: the model's genres are few; a path names a file, yes is lastgenre's own
@@ -62,7 +62,7 @@ class TaggramPlugin(BeetsPlugin):  # type: ignore[misc]
                 "fallback": None,
                 "force": False,
                 "keep_existing": False,
-                "min_weight": 20,
+                "min_weight": None,
                 "prefer_specific": False,
                 "pretend": False,
                 "source": "track",
@@ -201,7 +201,8 @@ class TaggramPlugin(BeetsPlugin):  # type: ignore[misc]
         policy = Policy("fill")
         if self.config["force"]:
             policy = Policy("add", only_whitelist=True) if self.config["keep_existing"] else Policy("replace")
-        return merge_values(before, rule.propose(tags), rule, policy)
+        thresholds = {t.name: t.threshold for t in self._tagger.specification.tags if t.threshold is not None}
+        return merge_values(before, rule.propose(tags, thresholds), rule, policy)
 
     def _store_scores(self, item: Item, result: TagResult) -> None:
         from datetime import UTC, datetime
@@ -256,6 +257,7 @@ class TaggramPlugin(BeetsPlugin):  # type: ignore[misc]
         tree = self._lastgenre_file("canonical", "genres-tree.yaml")
         if tree is None and self.config["prefer_specific"]:
             tree = _lastgenre_folder() / "genres-tree.yaml"
+        least = self.config["min_weight"].get()
         rule = taxonomy.make_rule(
             "genre",
             ["genre"],
@@ -264,7 +266,7 @@ class TaggramPlugin(BeetsPlugin):  # type: ignore[misc]
         )
         return replace(
             rule,
-            min_score=self.config["min_weight"].as_number() / 100,
+            min_score=None if least is None else float(least) / 100,
             count=self.config["count"].get(int),
             prefer_specific=self.config["prefer_specific"].get(bool),
             title_case=self.config["title_case"].get(bool),

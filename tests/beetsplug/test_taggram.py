@@ -140,6 +140,12 @@ def test_options_are_those_of_lastgenre(beet: Beet, incoming: Path, tmp_path: Pa
     assert beet("ls", "-f", "$genres") == "Unknown\nUnknown\n"
 
 
+def test_the_model_has_its_own_thresholds(beet: Beet, incoming: Path) -> None:
+    beet("import", "-q", incoming, min_weight="")  # the noise reaches neither 0.5 nor 0.2
+    assert beet("ls", "-f", "$genres|$moods") == "|\n|\n"
+    assert float(beet("ls", "-f", "$taggram_middle", "title:mp3")) < 0.5
+
+
 def test_a_taxonomy_of_taggram(beet: Beet, incoming: Path, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(
