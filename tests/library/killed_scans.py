@@ -1,7 +1,8 @@
 """A program that scans and is killed, again and again: python killed_scans.py MUSIC DATABASE N_KILLS SEED.
 
 Each scan runs in a fork of this process, which has everything loaded already, and is killed by SIGKILL
-at a random moment of its work. After each, the database must be whole and hold every file that the scan
+at a random moment: a random while after a random number of files, so that a busy machine changes nothing.
+After each, the database must be whole and hold every file that the scan
 had reported. When a scan gets to its end, the next one begins with an empty library. Files are examined
 in the fork itself and a fast tagger listens, so that a scan is short and the kills fall everywhere.
 
@@ -16,6 +17,7 @@ import sys
 import time
 import wave
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,8 @@ from taggram.library.inventory import take_inventory
 from taggram.library.store import Library
 from tests.conftest import tiny_specification
 
-LONGEST_RUN = 0.15  # seconds
+MOST_FILES = 20  # that a scan may settle before it is killed
+LONGEST_START, LONGEST_FILE = 0.03, 0.005  # seconds until the kill: from the beginning, or from a file on
 
 
 class FastTagger:
@@ -78,20 +81,23 @@ def run(music: Path, database: Path, report: int) -> None:
         work.run(on_file=say)
 
 
-def run_and_kill(music: Path, database: Path, delay: float) -> tuple[bool, set[Path]]:
-    """Scan in a fork for `delay` seconds; return whether it ended by itself, and which files it settled."""
+def run_and_kill(music: Path, database: Path, rng: random.Random) -> tuple[bool, set[Path]]:
+    """Scan in a fork and kill it; return whether it ended by itself, and which files it settled."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         run(music, database, writing)
         os._exit(0)
     os.close(writing)
-    time.sleep(delay)
-    os.kill(pid, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
+    n_files = rng.randint(0, MOST_FILES)
     with os.fdopen(reading, "rb") as pipe:
-        settled = {Path(os.fsdecode(line.rstrip(b"\n"))) for line in pipe if line.endswith(b"\n")}
+        lines = list(islice(pipe, n_files))
+        time.sleep(rng.uniform(0, LONGEST_FILE if n_files else LONGEST_START))
+        os.kill(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+        lines += pipe
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    settled = {Path(os.fsdecode(line.rstrip(b"\n"))) for line in lines if line.endswith(b"\n")}
     return os.WIFEXITED(status), settled
 
 
@@ -118,7 +124,7 @@ def main(music: Path, database: Path, n_kills: int, seed: int) -> None:
     all_settled: set[Path] = set()
     n_settled: list[int] = []
     while n_killed < n_kills:
-        has_ended, settled = run_and_kill(music, database, rng.uniform(0, LONGEST_RUN))
+        has_ended, settled = run_and_kill(music, database, rng)
         all_settled |= settled
         n_settled.append(check(database, all_settled))
         if has_ended:
