@@ -23,6 +23,7 @@ from taggram.modelfile.specification import Category, Specification
 TOP_SHARE = 0.1
 """Part of the library that a bare tag finds at least, where the model states no threshold."""
 LARGEST_THRESHOLD = 0.5
+_SAMPLE_SIZE = 5000  # tells a share of a tenth to within half a hundredth
 
 
 class TagScores:
@@ -115,7 +116,7 @@ class _Thresholds(Mapping[str, float]):
 
     @cached_property
     def _of_library(self) -> dict[str, float]:
-        scores = draw_sample(self._library, self._model).scores
+        scores = draw_sample(self._library, self._model, _SAMPLE_SIZE).scores
         n_tags = self._model.specification.n_tags
         top = np.quantile(scores, 1 - TOP_SHARE, axis=0) if len(scores) else np.ones(n_tags)
         lines = np.minimum(LARGEST_THRESHOLD, top)
