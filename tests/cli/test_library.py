@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 
 from taggram.library import Library
+from taggram.modelfile.container import seal
 from tests.cli.test_tag import COMMAND, taggram
+from tests.conftest import tiny_graph, tiny_specification
 from tests.inference.test_tagger import write_wav
 
 Tone = Callable[..., np.ndarray]
@@ -156,6 +158,22 @@ def test_the_library_stays_with_its_model(music: Path, tiny_model: Path) -> None
     assert "nothing new to look at" in taggram("library", "update").stdout
 
 
+def test_another_model_listens_to_all(music: Path, tiny_model: Path, tmp_path: Path) -> None:
+    add(music, tiny_model)
+    other = tmp_path / "other.onnx"
+    graph = tiny_graph(tiny_specification()).replace(b"tiny", b"TINY")
+    other.write_bytes(seal(graph, tiny_specification().model_copy(update={"name": "other"})))
+    _, said, summary = taggram("library", "update", "--model", other).stdout.splitlines()
+    assert said.startswith("model: other with these weights is new to this library and hears all of it")
+    assert summary.startswith("3 files looked at: 3 tagged; 1 of a known sound — 4 s of sound")
+    models = json.loads(taggram("library", "status", "--json").stdout)["models"]
+    assert [(model["name"], model["recordings"]) for model in models] == [("other", 2), ("tiny", 2)]
+    assert taggram("library", "remove", "--model", "other").stdout == (
+        "the model 'other' taken out of the library\n"
+    )
+    assert "tiny: 2 recordings" in taggram("library", "status").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -164,7 +182,7 @@ def test_the_library_stays_with_its_model(music: Path, tiny_model: Path) -> None
         (["status", "--library", __file__], "no library: put a copy back"),
         (["export", "out.csv"], "there is no library yet"),
         (["export", "out.doc"], "does not say which form; give --format csv|parquet|jams"),
-        (["remove"], "name files or directories, or give --missing"),
+        (["remove"], "name files or directories, or give --missing or --model"),
         (["watch"], "there is no library yet"),
     ],
 )

@@ -258,6 +258,19 @@ def test_removing_takes_what_belongs_to_it(library: Library, model: ModelRow) ->
         assert library.rows(f"SELECT count(*) FROM {table}") == [(0,)]
 
 
+def test_a_model_is_removed_with_what_it_heard(library: Library, model: ModelRow) -> None:
+    other = library.add_model(specification("b", "other"))
+    add_file(library, "/a", 1)
+    for one in (model, other):
+        library.store_analysis(1, one, result(0))
+    library.remove_model(other)
+    assert library.models() == (model,)
+    assert library.analysis(1, model) is not None
+    assert library.rows("SELECT count(*) FROM analysis") == library.rows("SELECT count(*) FROM taggram")
+    assert library.rows("SELECT count(*) FROM taggram") == [(1,)]
+    assert library.check_integrity() == ()
+
+
 def test_missing_files_are_forgotten_on_request_or_when_found(library: Library) -> None:
     moved, gone, kept = (add_file(library, f"/{n}", n) for n in (1, 2, 3))
     add_file(library, "/elsewhere", 1)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from taggram.library.inventory import Inventory
     from taggram.library.scan import Ended, ScanSummary
     from taggram.library.status import LibraryStatus
+    from taggram.modelfile.specification import Specification
 
 app = typer.Typer(help="Your collection: scan it, keep it up to date, export it.", no_args_is_help=True)
 
@@ -169,17 +170,24 @@ def remove(
     ] = None,
     library: LibraryFile = None,
     missing: Annotated[bool, typer.Option("--missing", help="Forget the files that are gone.")] = False,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Forget a model, and all that it heard.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Take files out of the library, with what was heard in them; no file on the disk is touched."""
-    if not paths and not missing:
-        raise typer.BadParameter("name files or directories, or give --missing")
+    if not paths and not missing and model is None:
+        raise typer.BadParameter("name files or directories, or give --missing or --model")
     with open_library(library) as opened:
         n_files = sum(opened.remove(path) for path in paths or ()) + (
             opened.remove_missing() if missing else 0
         )
+        if model is not None:
+            opened.remove_model(opened.default_model(model))
     if not quiet:
-        typer.echo(f"{_counted(n_files, 'file')} taken out of the library")
+        removed = [_counted(n_files, "file")] if paths or missing else []
+        removed += [f"the model {model!r}"] if model is not None else []
+        typer.echo(f"{' and '.join(removed)} taken out of the library")
 
 
 @app.command()
@@ -230,6 +238,7 @@ def _update(
         inventory = take_inventory(library, library.roots() if below is None else below, stop=interrupted)
         if not quiet:
             _say_inventory(inventory)
+            _say_model(library, tagger.specification)
         if retry:
             retry_failures(library, below)
         scan = Scan(library, tagger, below=below)
@@ -256,6 +265,16 @@ def _progress(n_files: int, *, quiet: bool) -> Iterator[Callable[["Ended"], None
             advance(", ".join(_counts_in_words(dict(counts.most_common()))))
 
         yield on_file
+
+
+def _say_model(library: "Library", specification: "Specification") -> None:
+    """Print that a library is about to be analysed anew, by a model or by weights that it does not know."""
+    known = {model.weights_sha256 for model in library.models()}
+    if known and specification.weights_sha256 not in known:
+        typer.echo(
+            f"model: {specification.name} with these weights is new to this library and hears all of it; "
+            "what others heard stays"
+        )
 
 
 def _say_inventory(inventory: "Inventory") -> None:

@@ -255,6 +255,11 @@ class Library:
             self._forget_orphans()
         return n_files
 
+    def remove_model(self, model: ModelRow) -> None:
+        """Forget a model with all that it heard; the space is used again."""
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM model WHERE id = ?", (model.id,))
+
     def forget_moved(self) -> int:
         """Forget missing files whose recording lies elsewhere in the library; return how many those were.
 
