@@ -75,7 +75,8 @@ def test_programs_may_make_the_same_library_at_once(tmp_path: Path, attempt: int
     for thread in threads:
         thread.join()
     assert errors == []
-    assert Library.open(tmp_path / "library.db", must_exist=True).check_integrity() == ()
+    with Library.open(tmp_path / "library.db", must_exist=True) as library:
+        assert library.check_integrity() == ()
 
 
 def test_a_newer_library_is_refused(tmp_path: Path) -> None:
