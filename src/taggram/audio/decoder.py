@@ -7,7 +7,6 @@ gives in this process: the same blocks, the same report, the same errors.
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -19,6 +18,7 @@ from typing import Self
 
 import numpy as np
 
+from taggram.audio.child import end_child, start_child
 from taggram.audio.container import Limits, StrPath, printable
 from taggram.audio.decode import DecodeReport, Decoding, check_arguments
 from taggram.audio.protocol import Kind, Request, pack_request, read_message, unpack_report, write_message
@@ -150,24 +150,14 @@ class _Child:
     """The process of `taggram.audio.worker` and the pipes to it."""
 
     def __init__(self, max_memory: int) -> None:
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "taggram.audio.worker", str(max_memory)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                bufsize=0,  # messages are read and written whole
-                stderr=subprocess.DEVNULL,  # what a codec library prints is not for the terminal
-                pipesize=1 << 20,  # the child may be some blocks ahead
-                env=_environment(),
-                start_new_session=True,  # Ctrl-C is for the parent, which finishes the file in hand
-            )
-        except OSError as error:
-            raise TaggramError(
-                f"the decoder process cannot be started with {sys.executable!r}: {error.strerror}; "
-                "run Taggram with an ordinary Python"
-            ) from error
+        self._process = start_child(
+            "taggram.audio.worker",
+            str(max_memory),
+            bufsize=0,  # messages are read and written whole
+            pipesize=1 << 20,  # the child may be some blocks ahead
+        )
         # Also when the last reference is lost, and at the end of the program.
-        self.kill = weakref.finalize(self, _kill, self._process)
+        self.kill = weakref.finalize(self, end_child, self._process)
         self._is_ready = False
         self.is_busy = False
 
@@ -225,23 +215,6 @@ def _folder_of(path: StrPath) -> bytes:
         return os.fsencode(Path.cwd())
     except OSError:  # it was removed, and nothing is in it
         return b""
-
-
-def _environment() -> dict[str, str]:
-    """Return an environment in which the child finds the same packages and starts no idle threads."""
-    search_path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-    return {**os.environ, "PYTHONPATH": search_path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-
-
-def _kill(process: "subprocess.Popen[bytes]") -> None:
-    process.kill()
-    for pipe in (process.stdin, process.stdout):
-        try:
-            if pipe is not None:
-                pipe.close()
-        except OSError:  # what was still to be written to a process that is gone
-            pass
-    process.wait()
 
 
 def _describe_exit(code: int) -> str:

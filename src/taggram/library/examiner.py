@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Self, TypeVar
 
+from taggram.audio.child import end_child, start_child
 from taggram.audio.container import printable
 from taggram.errors import AudioError, TaggramError
 from taggram.library.examine import READY, Examination, unpack
@@ -68,7 +69,7 @@ class Examiner:
         if self._child is None or self._child.poll() is not None:
             self.close()
             self._child = _start()
-            self._kill = weakref.finalize(self, _end, self._child)  # also at the end of the program
+            self._kill = weakref.finalize(self, end_child, self._child)  # also at the end of the program
         return self._child
 
 
@@ -122,25 +123,10 @@ class ExaminerPool:
 
 def _start() -> "subprocess.Popen[str]":
     """Start a child and wait until it is ready."""
-    search_path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-    try:
-        child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "taggram.library.examine"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # what a library prints is not for the terminal
-            text=True,
-            env={**os.environ, "PYTHONPATH": search_path, "OPENBLAS_NUM_THREADS": "1"},
-            start_new_session=True,  # Ctrl-C is for the parent, which finishes the file in hand
-        )
-    except OSError as error:
-        raise TaggramError(
-            f"the examining process cannot be started with {sys.executable!r}: {error.strerror}; "
-            "run Taggram with an ordinary Python"
-        ) from error
+    child = start_child("taggram.library.examine", text=True)
     assert child.stdout is not None
     if child.stdout.readline().strip() != READY:
-        _end(child)
+        end_child(child)
         raise TaggramError(
             f"the examining process ended with exit code {child.returncode} before its first file; "
             f"`{sys.executable} -m taggram.library.examine` shows why"
@@ -172,14 +158,3 @@ def _verdict(path: Path, timeout: float | None, code: int) -> AudioError:
         "get it again or leave it out",
         outcome="corrupt",
     )
-
-
-def _end(process: "subprocess.Popen[str]") -> None:
-    process.kill()
-    for pipe in (process.stdin, process.stdout):
-        try:
-            if pipe is not None:
-                pipe.close()
-        except OSError:  # what was still to be written to a process that is gone
-            pass
-    process.wait()
