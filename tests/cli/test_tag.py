@@ -95,6 +95,12 @@ def test_no_music_is_said_plainly(careful_model: Path, tmp_path: Path, tone: Ton
     assert len(taggram("tag", song, "--model", careful_model, "--all", "-q").stdout.splitlines()) == 4
 
 
+def test_a_file_without_a_clear_tag_says_so(careful_model: Path, tmp_path: Path, tone: Tone) -> None:
+    song = write_wav(tmp_path / "song.wav", tone(300, 2.0))
+    done = taggram("tag", song, "--model", careful_model, "--threshold", "1", "-q")
+    assert done.stdout.splitlines() == [f"{song}  0:02", "  no tag is clear"]
+
+
 def test_people_read_display_names(careful_model: Path, folder: Path) -> None:
     song = folder / "a low.wav"
     assert "Low notes" in taggram("tag", song, "--model", careful_model).stdout

@@ -90,6 +90,9 @@ def test_category_without_a_tag_shows_its_strongest_if_it_is_clear() -> None:
     far: Heard = ("calm", "mood", 0.01, 0.05)
     near: Heard = ("calm", "mood", 0.025, 0.05)
     assert names(Selection(), calibrated(rock, far, ("sad", "mood", 0.03, 0.05))) == ["rock", "sad"]
+    # A scale says by a score below one half that the tag is rather not there.
+    scale: Heard = ("vocals", "voice", 0.4, 0.5)
+    assert names(Selection(), calibrated(rock, scale, ("choir", "voice", 0.01, 0.05))) == ["rock"]
     # Not if it is too weak, nor if another one is nearly as strong, nor if it has none to be compared with,
     # nor beside one that was given.
     assert names(Selection(), calibrated(rock, far, ("sad", "mood", 0.02, 0.05))) == ["rock"]

@@ -127,6 +127,8 @@ def _block(result: TagResult, tags: Tags, specification: Specification) -> list[
     by_category = sorted(tags, key=lambda tag: (CATEGORIES.index(tag.category), -tag.score))
     own = {tag.name: tag.threshold for tag in specification.tags}
     lines = [head]
+    if result.outcome.has_tags and not tags and not result.is_unsure:
+        lines.append(Text("  no tag is clear", style="dim"))
     for category, group in groupby(by_category, key=lambda tag: tag.category):
         line = Text(f"  {category:<11}", style="dim")
         line.append_text(Text("  ").join(_scored(tag, own[tag.name]) for tag in group))

@@ -67,7 +67,9 @@ class Selection:
         given = [tag for tag in result.tags if tag.score >= (own[tag.name] or 0.0)]
         if all(own.values()):
             strength = {tag: relative_odds(tag.score, own[tag.name] or 0.0) for tag in result.tags}
-            given += _clear_tags(strength, {tag.category for tag in given})
+            # From a threshold of one half on, a score below it says that the tag is rather not there.
+            doubtful = {tag: value for tag, value in strength.items() if (own[tag.name] or 0.0) < 0.5}
+            given += _clear_tags(doubtful, {tag.category for tag in given})
             # A score of 0.05 may be much for one tag and nothing for another.
             given = sorted(given, key=lambda tag: -strength[tag])[: self.top_k]
             given.sort(key=lambda tag: -tag.score)
