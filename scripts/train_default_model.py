@@ -28,6 +28,7 @@ from taggram.lab.training.judgement import (
     judge_other_sounds,
     judge_reliability,
     judge_robustness,
+    judge_teachers_within_songs,
 )
 from taggram.lab.training.model_card import Results, default_specification, write_card
 from taggram.modelfile.reader import load_model_file
@@ -59,6 +60,10 @@ def main() -> None:
     results = Results(
         validation=judge_agreement(training, session, "validation"),
         test=judge_agreement(training, session, "test"),
+        teachers_within_songs=(
+            judge_teachers_within_songs(training, "validation"),
+            judge_teachers_within_songs(training, "test"),
+        ),
         embedding=judge_embedding(training, session),
         reliability=judge_reliability(training, session, calibration, "test"),
         reliability_on_validation=judge_reliability(training, session, calibration, "validation"),

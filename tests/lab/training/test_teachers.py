@@ -48,6 +48,19 @@ def test_denied_tag_is_the_share_of_those_who_say_anything() -> None:
     np.testing.assert_allclose(ensemble.chunk_scores(said), [[0.4 / 0.5, 0.9], [0.0, 0.5]], atol=1e-6)
 
 
+def test_single_chunk_scores_are_each_teachers_own() -> None:
+    ensemble = Ensemble({"one": ("vocal", "voice", "rock"), "two": ("rock", "pop"), "long": ("pop", "rock")})
+    said = {
+        "one.scores": np.array([[0.1, 0.3, 0.9], [0.2, 0.2, 0.8]], np.float32),
+        "two.scores": np.array([[0.6, 0.7], [0.5, 0.4]], np.float32),
+        "long.scores": np.array([[0.1, 0.2]], np.float32),
+    }
+    own = ensemble.single_chunk_scores(said)
+    nothing = np.nan
+    expected = [[[0.2, 0.9, nothing], [0.2, 0.8, nothing]], [[nothing, 0.6, 0.7], [nothing, 0.5, 0.4]]]
+    np.testing.assert_allclose(own, expected, rtol=1e-6)
+
+
 def test_only_teachers_of_single_chunks_give_embeddings() -> None:
     said: dict[str, Array] = {
         "short.scores": np.zeros((2, 2), np.float32),

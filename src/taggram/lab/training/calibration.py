@@ -38,7 +38,7 @@ from torch import Tensor, nn
 
 Array = NDArray[np.float32]
 
-PRECISION = 0.8
+PRECISION = 0.75
 """Share of the student's tags that the ensemble gives, too, on the clips that the factor is chosen on."""
 LIFT = 2.0
 """How many times the odds of the mean clip a tag has at least, to be given."""

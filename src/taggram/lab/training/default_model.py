@@ -190,6 +190,16 @@ class DefaultModelTraining:
             for clip in self._split(split)
         ]
 
+    def single_chunk_scores(self, split: str) -> list[NDArray[np.float32]]:
+        """Return what each teacher that hears single chunks says of the clips of a split.
+
+        One array (n_teachers, n_chunks, n_tags) per clip; NaN where a teacher does not affirm the tag.
+        """
+        return [
+            self.ensemble.single_chunk_scores(load_arrays(self._heard(clip, PLAIN)))
+            for clip in self._split(split)
+        ]
+
     def train(self) -> LeanCNN:
         """Distil the student, looking at validation at every checkpoint, and return it."""
         settings = self.plan.distillation

@@ -97,6 +97,31 @@ def judge_agreement(
     )
 
 
+def judge_teachers_within_songs(training: DefaultModelTraining, split: str, *, seed: int = 0) -> Figure:
+    """Measure how far the teachers that hear 3 s agree with each other on where in a song a tag is.
+
+    Every teacher is correlated with the mean of the others that say the tag; the figure is the mean over
+    teachers, then over the tags that at least two of them say.
+    """
+    songs = training.single_chunk_scores(split)
+    says = ~np.isnan(songs[0][:, 0])
+    pairs = [(int(teacher), int(tag)) for teacher, tag in np.argwhere(says) if says[:, tag].sum() > 1]
+    tag_of = np.array([tag for _, tag in pairs])
+
+    def others(song: NDArray[np.float32], teacher: int, tag: int) -> NDArray[np.float32]:
+        colleagues = [i for i in np.flatnonzero(says[:, tag]) if i != teacher]
+        return np.asarray(song[colleagues, :, tag].mean(axis=0))
+
+    own = [np.stack([song[teacher, :, tag] for teacher, tag in pairs], axis=1) for song in songs]
+    rest = [np.stack([others(song, teacher, tag) for teacher, tag in pairs], axis=1) for song in songs]
+
+    def measure(rows: Rows) -> NDArray[np.float64]:
+        found = within_song_correlation_per_tag([own[i] for i in rows], [rest[i] for i in rows])
+        return np.array([np.nanmean(found[tag_of == tag]) for tag in np.unique(tag_of)])
+
+    return _figure("teachers that hear 3 s, with each other", measure, len(songs), seed)
+
+
 @dataclass(frozen=True)
 class Bin:
     """The (clip, tag) pairs with a score in one range: how many, their mean score, and the ensemble's."""

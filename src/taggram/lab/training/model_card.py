@@ -10,6 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from taggram.lab.models.lean_cnn import LeanCNN
+from taggram.lab.training.calibration import PRECISION
 from taggram.lab.training.corpus import fingerprint
 from taggram.lab.training.default_model import Calibration, DefaultModelTraining
 from taggram.lab.training.judgement import Agreement, Bin, Figure, Reliability
@@ -37,6 +38,8 @@ class Results:
     ----------
     validation, test
         Agreement with the ensemble.
+    teachers_within_songs
+        How far the teachers that hear 3 s agree with each other, on validation and on test.
     embedding
         Name → figures of the probes, the student's first.
     reliability, reliability_on_validation
@@ -53,6 +56,7 @@ class Results:
 
     validation: Agreement
     test: Agreement
+    teachers_within_songs: tuple[Figure, Figure]
     embedding: Mapping[str, Sequence[Figure]]
     reliability: Reliability
     reliability_on_validation: Reliability
@@ -183,7 +187,7 @@ def _facts(
         "counted singly, with the spectrogram",
         "Licence of the weights": "MIT",
         "Training": f"{settings.n_steps} steps of {settings.clips_per_step} clips × "
-        f"{settings.crops_per_clip} crops of 3 s; {training.plan.n_variations} altered copies of every clip; "
+        f"{settings.crops_per_clip} crops of 3 s; {_copies(training.plan.n_variations)} of every clip; "
         f"{results.training_hours:.2f} hours of processor time, without the teachers' scores",
         "Seed": str(settings.seed),
         "Versions": f"Python {platform.python_version()}, "
@@ -197,10 +201,19 @@ def _facts(
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in facts.items())])
 
 
+def _copies(number: int) -> str:
+    return f"{number} altered {'copy' if number == 1 else 'copies'}"
+
+
 def _agreement_table(results: Results) -> str:
     rows = ["| Figure | validation | test |", "|---|---|---|"]
     for on_validation, on_test in zip(results.validation.figures, results.test.figures, strict=True):
         rows.append(f"| {on_test.name} | {_show(on_validation)} | {_show(on_test)} |")
+    rows.append(
+        "| mean within-song correlation of one teacher that hears 3 s with the mean of the others | "
+        + " | ".join(map(_show, results.teachers_within_songs))
+        + " |"
+    )
     rows.append(
         "| mean Spearman of ridge regression on mean and spread of the log-mel bands, for comparison | "
         f"{_show(results.validation.plain_spearman)} | {_show(results.test.plain_spearman)} |"
@@ -324,8 +337,9 @@ _AGREEMENT = """\
 Spearman: rank correlation of the clip scores with the ensemble's, per tag over the clips of a split, \
 then the mean over tags. Top-decile ROC-AUC: how well the tenth of the clips that the ensemble scores \
 highest is found. Within songs: correlation of the scores of 3 s chunks with the ensemble's, after each \
-song's own mean is taken off. Some teachers hear 29 s and say the same of every chunk, so the last \
-figure compares with those that hear 3 s. Validation was looked at in training, test was not."""
+song's own mean is taken off. Some teachers hear 29 s and say the same of every chunk, so this figure \
+compares with those that hear 3 s, and these agree little with each other on it: the row below correlates \
+each with the mean of the others. Validation was looked at in training, test was not."""
 _PROBABILITY = """\
 A score is a probability: the chance that annotators of the teachers' data would have given the tag to the \
 clip, as the ensemble of teachers estimates it. It is not the chance that the tag fits. Annotators name few \
@@ -337,11 +351,12 @@ music is instrumental.
 Slope and offset of every tag's logits were fitted on validation against the ensemble's clip scores and are \
 part of the file. The table holds all pairs of a test clip and a tag; the bar is the ensemble's mean, the \
 stroke the score."""
-_THRESHOLDS = """\
+_THRESHOLDS = f"""\
 **Thresholds.** The ensemble itself is said to give a tag from the stricter of two scores on: the one with \
 the largest expected F-measure if its scores are right, and twice the odds of the mean clip of train and \
 validation; `vocals` from one half. The model's thresholds are these, times one factor on the odds of all \
-tags, chosen on validation so that 80 % of the tags given are given by the ensemble, too."""
+tags: the smallest from 1 on with which {PRECISION:.0%} of the tags given on validation are given by the \
+ensemble, too."""
 _NO_MUSIC = """\
 The sum of a clip's scores is the number of tags to be expected. Below a limit the tagger says "no music, or \
 not sure" and gives no tag. The limit divides the music of validation from synthetic sounds with the fewest \
@@ -390,9 +405,13 @@ listeners of the 2000s. `indian` and `world` stand for everything else.
 people would tell apart.
 - In time it is blunter than its teachers: where a tag comes and goes within a song is told worse than \
 which songs have it (the third figure of the first table).
-- Its embedding separates genres less well than the best teacher's (the second table), most clearly the \
-four broad genres of Emotify.
-- Tried on pieces that no split holds: Indian classical music and flamenco come out as slow guitar music, \
-a lone saxophone as guitar, and `soundtrack` stands near the top wherever little is going on.
+- Its embedding separates genres less well than the best teacher's, most clearly the four broad genres of \
+Emotify: a probe fits the embeddings of the training clips, which the model remembers, nearly perfectly, and \
+carries over badly.
+- Tried on recordings that no split holds (listed in docs/default_model.md): Indian classical music, \
+flamenco and drum and bass got no fitting genre, a lone saxophone was taken for no music, and a cat for \
+electronic music. Speech got no tag, but was not said to be no music.
+- Quiet pieces with few instruments often get hardly a tag, because all scores stay just below their \
+thresholds; `taggram tag --all` shows what comes nearest.
 - The training clips are few (598), in 16 kHz mono and partly from low-bitrate sources; very quiet, \
 distorted or band-limited recordings are scored less reliably."""

@@ -161,6 +161,20 @@ class Ensemble:
             total += (own[name] if len(own[name]) == n_chunks else own[name].mean(axis=0)) @ share
         return total
 
+    def single_chunk_scores(self, said: Mapping[str, Array]) -> Scores:
+        """Return the scores of each teacher that hears single chunks, (n_teachers, n_chunks, n_tags).
+
+        NaN stands where a teacher does not affirm a tag.
+        """
+        n_chunks = max(len(said[f"{name}.scores"]) for name in self.vocabularies)
+        rows = []
+        for name, share in self.shares().items():
+            if len(said[f"{name}.scores"]) == n_chunks:
+                total = share.sum(axis=0)
+                own = np.divide(share, total, out=np.full_like(share, np.nan), where=total > 0)
+                rows.append(np.asarray(said[f"{name}.scores"], np.float32) @ own)
+        return np.stack(rows)
+
     def chunk_embeddings(self, said: Mapping[str, Array]) -> NDArray[np.float16]:
         """Return the embeddings of the teachers that hear single chunks, side by side."""
         n_chunks = max(len(said[f"{name}.scores"]) for name in self.vocabularies)
