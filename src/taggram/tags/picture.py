@@ -405,7 +405,7 @@ def _top(rows: Iterable[_Row]) -> float:
 
 def _label(tag: Tag) -> str:
     """Return the name without what its heading says: MTG-Jamendo's "genre---rock" is rock."""
-    return tag.name.rpartition("---")[2] or tag.name
+    return tag.label.rpartition("---")[2] or tag.label
 
 
 def _layout(width: int, names: Iterable[str]) -> _Layout:
