@@ -1,0 +1,3 @@
+"""Signatures first; the bodies follow."""
+from typing import Any
+def stream_events(server: Any, job_id: Any, last: Any) -> Any: ...

@@ -1,0 +1,142 @@
+"""Uploaded files and what was heard in them."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
+
+from taggram.library.facets import FACETS
+from taggram.server.context import Context
+from taggram.server.presentation import Presenter
+from taggram.server.schemas import Analysis, Evidence, Job, Peaks, SimilarTrack, TagName, Taggram
+from taggram.server.uploads import receive_upload
+
+router = APIRouter(prefix="/analyses", tags=["analyses"])
+
+AnalysisId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="As in the job's result.")]
+NPeaks = Annotated[int, Query(ge=1, le=8000, description="Parts, at most.")]
+NMoments = Annotated[int, Query(ge=1, le=20)]
+Weight = Annotated[float | None, Query(ge=0, le=1000, description="Of this facet; unset facets then count 0.")]
+NSimilar = Annotated[int, Query(ge=1, le=100)]
+PerArtist = Annotated[int | None, Query(ge=1, le=100, description="At most this many of one artist.")]
+Where = Annotated[str, Query(max_length=2000, description="Only tracks that match this expression.")]
+Form = Literal["json", "jams", "csv", "png", "svg"]
+Theme = Literal["light", "dark"]
+_UPLOAD: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                    "required": ["file"],
+                }
+            }
+        },
+    }
+}
+_DOWNLOAD: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": Taggram,
+        "content": {
+            "application/json": {},
+            "application/jams+json": {},
+            "text/csv": {},
+            "image/png": {},
+            "image/svg+xml": {},
+        },
+    }
+}
+SOUND: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"audio/*": {}}, "description": "The sound; ranges are understood."},
+    206: {"content": {"audio/*": {}}, "description": "The part that was asked for."},
+}
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=Job,
+    responses={200: {"model": Job, "description": "This sound was analysed before."}},
+    openapi_extra=_UPLOAD,
+)
+async def analyse(
+    request: Request,
+    server: Context,
+    model: Annotated[str | None, Query(max_length=200, description="Name; default: the default model.")] = None,
+    keep: Annotated[bool, Query(description="Keep the sound until the analysis is removed.")] = False,
+) -> JSONResponse:
+    """Take a sound file in and analyse it; the same sound again gives the same job."""
+    upload = await receive_upload(request, server)
+    job, is_new = await server.analyse(upload, model=model, keep=keep)
+    status = 200 if job.state == "done" else 202
+    del is_new
+    return JSONResponse(
+        job.model_dump(mode="json"), status, headers={"Location": f"{server.prefix}/jobs/{job.id}"}
+    )
+
+
+@router.get("/{analysis_id}")
+def read_analysis(analysis_id: AnalysisId, server: Context) -> Analysis:
+    """Say what was heard."""
+    return Presenter(server).analysis(server.store.analysis(analysis_id))
+
+
+@router.get("/{analysis_id}/taggram", response_model=Taggram, responses=_DOWNLOAD)
+def read_taggram(
+    analysis_id: AnalysisId,
+    server: Context,
+    format_: Annotated[Form | None, Query(alias="format", description="To download.")] = None,
+    theme: Theme = "light",
+) -> Response:
+    """Give scores over time; with `format`, as a file to keep."""
+    return Presenter(server).taggram(server.store.analysis(analysis_id).sound, format_, theme)
+
+
+@router.get("/{analysis_id}/peaks")
+def read_peaks(analysis_id: AnalysisId, server: Context, n: NPeaks = 1000) -> Peaks:
+    """Give what is needed to draw the waveform."""
+    return Presenter.peaks(server.store.analysis(analysis_id).peaks, n)
+
+
+@router.get("/{analysis_id}/evidence")
+def read_evidence(analysis_id: AnalysisId, tag: TagName, server: Context, n: NMoments = 3) -> Evidence:
+    """Say where a tag is heard most clearly."""
+    return Presenter.evidence(server.store.analysis(analysis_id).sound, tag, n)
+
+
+@router.get("/{analysis_id}/similar")
+def list_similar(
+    analysis_id: AnalysisId,
+    server: Context,
+    n: NSimilar = 20,
+    sound: Weight = None,
+    genre: Weight = None,
+    mood: Weight = None,
+    instrument: Weight = None,
+    per_artist: PerArtist = None,
+    where: Where = "",
+) -> list[SimilarTrack]:
+    """List tracks of the library that sound alike, and why."""
+    weights = read_weights(sound, genre, mood, instrument)
+    result = server.store.analysis(analysis_id).sound
+    return Presenter(server).similar_to_sound(result, n, weights, per_artist, where)
+
+
+@router.get("/{analysis_id}/audio", response_class=FileResponse, responses=SOUND)
+def read_audio(analysis_id: AnalysisId, server: Context) -> FileResponse:
+    """Play the sound, if it was kept."""
+    return server.sounds.of_analysis(analysis_id)
+
+
+@router.delete("/{analysis_id}", status_code=204)
+def remove_analysis(analysis_id: AnalysisId, server: Context) -> Response:
+    """Remove an analysis with its sound."""
+    server.store.remove_analysis(analysis_id)
+    return Response(status_code=204)
+
+
+def read_weights(*values: float | None) -> dict[str, float]:
+    """Return facet → weight for those that are given; nothing is the default."""
+    return {facet: value for facet, value in zip(FACETS, values, strict=True) if value is not None}

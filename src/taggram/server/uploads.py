@@ -1,0 +1,3 @@
+"""Signatures first; the bodies follow."""
+from typing import Any
+async def receive_upload(request: Any, server: Any) -> Any: ...
