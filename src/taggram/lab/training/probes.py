@@ -1,7 +1,7 @@
 """How much a frozen embedding knows: simple classifiers on top of it, trained on train, judged on test.
 
 Embeddings are standardised on the training clips. The strength of regularisation is chosen on the
-validation clips; the classifier is then fitted on the training clips alone.
+validation clips; the classifier is then fitted on the training clips alone, or on both (`refit`).
 
 Conventions: embeddings (n_clips, embedding_dim), one mean over the chunks of a clip per row; `y_true`
 is bool (n_clips, n_labels) for multi-label tasks and one class per clip otherwise.
@@ -34,6 +34,12 @@ class LabelledSet:
     embeddings: Embeddings
     labels: Labels
 
+    def joined(self, other: "LabelledSet") -> "LabelledSet":
+        """Return the clips of both."""
+        return LabelledSet(
+            np.concatenate([self.embeddings, other.embeddings]), np.concatenate([self.labels, other.labels])
+        )
+
 
 def probe_labels(train: LabelledSet, validation: LabelledSet, test: LabelledSet) -> NDArray[np.float64]:
     """Fit one logistic regression per label and return its scores on test, (n_test, n_labels)."""
@@ -45,24 +51,32 @@ def probe_class(train: LabelledSet, validation: LabelledSet, test: LabelledSet) 
     return fit_class_probe(train, validation)(test.embeddings)
 
 
-def fit_label_probe(train: LabelledSet, validation: LabelledSet, kind: Kind = "logistic_regression") -> Probe:
+def fit_label_probe(
+    train: LabelledSet,
+    validation: LabelledSet,
+    kind: Kind = "logistic_regression",
+    *,
+    refit: bool = False,
+) -> Probe:
     """Fit one classifier per label; the probe maps embeddings to scores, (n_clips, n_labels)."""
 
-    def fit(strength: float) -> Probe:
-        fitted = [_fit(_classifier(kind, strength), train.embeddings, present) for present in train.labels.T]
+    def fit(strength: float, known: LabelledSet) -> Probe:
+        fitted = [_fit(_classifier(kind, strength), known.embeddings, present) for present in known.labels.T]
         return lambda embeddings: np.stack([f.decision_function(embeddings) for f in fitted], axis=1)
 
-    return _choose(fit, lambda probe: macro_auc(validation.labels, probe(validation.embeddings)))
+    return _fit_best(fit, macro_auc, train, validation, refit)
 
 
-def fit_class_probe(train: LabelledSet, validation: LabelledSet, kind: Kind = "svm") -> Probe:
+def fit_class_probe(
+    train: LabelledSet, validation: LabelledSet, kind: Kind = "svm", *, refit: bool = False
+) -> Probe:
     """Fit one classifier of several classes; the probe maps embeddings to classes, (n_clips,)."""
 
-    def fit(strength: float) -> Probe:
-        fitted = _fit(_classifier(kind, strength), train.embeddings, train.labels)
+    def fit(strength: float, known: LabelledSet) -> Probe:
+        fitted = _fit(_classifier(kind, strength), known.embeddings, known.labels)
         return lambda embeddings: np.asarray(fitted.predict(embeddings))
 
-    return _choose(fit, lambda probe: macro_recall(validation.labels, probe(validation.embeddings)))
+    return _fit_best(fit, macro_recall, train, validation, refit)
 
 
 def macro_auc(y_true: NDArray[np.bool_], y_score: NDArray[np.floating]) -> float:
@@ -93,6 +107,16 @@ def _classifier(kind: Kind, strength: float) -> Any:
     return SVC(C=100 * strength, class_weight="balanced")
 
 
-def _choose(fit: Callable[[float], Probe], figure: Callable[[Probe], float]) -> Probe:
-    """Return the probe of the strength with the best figure."""
-    return max(map(fit, STRENGTHS), key=figure)
+def _fit_best(
+    fit: Callable[[float, LabelledSet], Probe],
+    measure: Callable[[Labels, Labels], float],
+    train: LabelledSet,
+    validation: LabelledSet,
+    refit: bool,
+) -> Probe:
+    """Return the probe of the strength that is best on validation; fitted on both splits if `refit`."""
+    probes = {strength: fit(strength, train) for strength in STRENGTHS}
+    best = max(
+        probes, key=lambda strength: measure(validation.labels, probes[strength](validation.embeddings))
+    )
+    return fit(best, train.joined(validation)) if refit else probes[best]
