@@ -31,7 +31,7 @@ class Session:
 
     def __init__(self, model_file: ModelFile, *, n_threads: int = 1) -> None:
         self.specification: Specification = model_file.specification
-        self._session = _onnx_session(model_file, n_threads)
+        self._session = onnx_session(model_file, n_threads)
         self._input = _check_graph(self._session, model_file)
 
     def run(self, waveforms: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -70,7 +70,14 @@ class Session:
         return scores, embedding
 
 
-def _onnx_session(model_file: ModelFile, n_threads: int) -> Any:
+def onnx_session(model_file: ModelFile, n_threads: int) -> Any:
+    """Load a model file's graph into ONNX Runtime.
+
+    Raises
+    ------
+    ModelFileError
+        If it cannot be loaded.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -90,6 +97,10 @@ def _onnx_session(model_file: ModelFile, n_threads: int) -> Any:
 def _check_graph(session: Any, model_file: ModelFile) -> str:
     """Return the input's name after checking inputs and outputs against the specification."""
     spec = model_file.specification
+    if spec.task == "chords":
+        raise ModelFileError(
+            f"{model_file.path}: a model of chords, not of tags; `taggram chords` takes such models"
+        )
     kind = spec.front_end.kind
     found_inputs = {i.name: (i.type, i.shape) for i in session.get_inputs()}
     found_outputs = {o.name: (o.type, o.shape) for o in session.get_outputs()}

@@ -101,7 +101,7 @@ def draw_in_front_end(model_file: ModelFile) -> ModelFile:
     A file whose graph takes the waveform already is returned as it is.
     """
     front_end = model_file.specification.front_end
-    if isinstance(front_end, Waveform):
+    if not isinstance(front_end, PowerSpectrogram):
         return model_file
     import onnx
 
@@ -127,7 +127,7 @@ def compare_front_ends(specification: Specification) -> float:
         If they differ by more than `TOLERANCE`.
     """
     front_end = specification.front_end
-    if isinstance(front_end, Waveform):
+    if not isinstance(front_end, PowerSpectrogram):
         return 0.0
     waveforms = example_waveforms(specification, 3)
     expected = PowerSpectrogramLayer(front_end)(torch.from_numpy(waveforms)).numpy()
@@ -236,7 +236,7 @@ def _to_onnx(graph: _Graph, specification: Specification) -> bytes:
         raise MissingExtraError("exporting a model", "train") from error
     waveforms = torch.from_numpy(example_waveforms(specification, 2))
     try:
-        with torch.no_grad(), _quiet_exporter():
+        with torch.no_grad(), quiet_exporter():
             program = torch.onnx.export(
                 graph,
                 (graph.model.front_end(waveforms),),
@@ -254,13 +254,13 @@ def _to_onnx(graph: _Graph, specification: Specification) -> bytes:
             f"{torch.__version__}: {_first_line(error)}"
         ) from error
     assert program is not None
-    proto = _without_traces(program.model_proto)
+    proto = without_traces(program.model_proto)
     onnx.checker.check_model(proto, full_check=True)
     data: bytes = proto.SerializeToString(deterministic=True)
     return data
 
 
-def _without_traces(proto: Any) -> Any:
+def without_traces(proto: Any) -> Any:
     """Drop the exporter's notes: stack traces with paths of the machine, and no use to a runtime."""
     del proto.metadata_props[:]
     for function in proto.functions:
@@ -316,7 +316,7 @@ _EXPORTER_WARNINGS = (
 
 
 @contextmanager
-def _quiet_exporter() -> Iterator[None]:
+def quiet_exporter() -> Iterator[None]:
     """Silence what torch's exporter says about itself, and nothing else."""
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = logger.level

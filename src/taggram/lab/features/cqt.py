@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from taggram.chords.constant_q import compute_octave, quality_of
 from taggram.errors import ShapeError
 from taggram.lab.features._base import Feature, magnitude_of
 from taggram.modelfile.specification import Waveform
@@ -62,9 +63,7 @@ class CQT(Feature):
                 f"{n_octaves} octaves from {fmin:g} Hz reach {frequencies[-1]:.0f} Hz, not below half the "
                 f"sample rate of {sample_rate} Hz: take fewer octaves"
             )
-        # Bandwidth of a bin as half the distance of its neighbours: Q = 1 / alpha.
-        step = 2.0 ** (2.0 / bins_per_octave)
-        quality = (step + 1) / (step - 1)
+        quality = quality_of(bins_per_octave)
         self.octaves = nn.ModuleList(
             _Octave(compute_octave(octave, quality, sample_rate), hop_length)
             for octave in np.split(frequencies, n_octaves)
@@ -90,33 +89,6 @@ class _Octave(nn.Module):
         padded = functional.pad(waveform, (half, half))
         real, imaginary = functional.conv1d(padded, self.kernels, stride=self.hop_length).chunk(2, dim=1)
         return magnitude_of(real.square() + imaginary.square())
-
-
-def compute_octave(frequencies: NDArray[np.float64], quality: float, sample_rate: int) -> NDArray[np.float32]:
-    """Compute the filters of neighbouring bins.
-
-    Parameters
-    ----------
-    frequencies
-        shape (n_bins,), Hz, ascending.
-    quality
-        Periods of its tone that a filter holds.
-    sample_rate
-        Hz.
-
-    Returns
-    -------
-    shape (2 * n_bins, 1, length of the longest filter, even): real parts, then imaginary parts
-    """
-    lengths = quality * sample_rate / frequencies
-    half = int(np.ceil(lengths[0] / 2))
-    times = np.arange(-half, half)
-    # A Hann window of a real length, centred on 0; it is 0 from half its length on.
-    place = times / lengths[:, None]
-    window = np.where(np.abs(place) < 0.5, 0.5 + 0.5 * np.cos(2 * np.pi * place), 0.0)
-    window *= np.sqrt(lengths)[:, None] / window.sum(axis=1, keepdims=True)
-    tones = window * np.exp(-2j * np.pi * frequencies[:, None] / sample_rate * times)
-    return np.concatenate([tones.real, tones.imag])[:, None].astype(np.float32)
 
 
 FEATURE = CQT

@@ -1,0 +1,1 @@
+"""From a file to its chords: names, spectrum, network, decoder, key, chart and formats."""

@@ -1,0 +1,127 @@
+"""What was heard: chords over time, key and tuning.
+
+Conventions: times in seconds; roots and tonics are pitch classes from C, a root of −1 is no chord; a bass
+is an interval above the root.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from taggram.chords.harte import FLATS, SHARPS, Spelling, format_label
+from taggram.chords.vocabulary import VocabularyName
+
+Mode = Literal["major", "minor"]
+
+# Keys are written with flats where that needs fewer accidentals: F, Bb, Eb, Ab, Db and their relatives.
+_FLAT_MAJOR_KEYS = frozenset({5, 10, 3, 8, 1})
+
+
+@dataclass(frozen=True)
+class ChordSegment:
+    """One chord.
+
+    Attributes
+    ----------
+    start, end
+        Seconds.
+    root, quality, bass
+        What it is; the quality of no chord is "".
+    confidence
+        Mean probability of the chord in its frames, in [0, 1].
+    """
+
+    start: float
+    end: float
+    root: int
+    quality: str
+    bass: int
+    confidence: float
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.end - self.start
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether no chord sounds."""
+        return self.root < 0
+
+    def label(self, spelling: Spelling = "sharps") -> str:
+        """Return the name in the syntax of Harte."""
+        return format_label(self.root, self.quality, self.bass, spelling=spelling)
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key.
+
+    Attributes
+    ----------
+    tonic, mode
+        What it is.
+    lead
+        How much more likely the chords are in this key than in the next best, as mean log-probability of
+        a second of chords; near 0 where the song does not say.
+    """
+
+    tonic: int
+    mode: Mode
+    lead: float = 0.0
+
+    @property
+    def spelling(self) -> Spelling:
+        """Accidentals that its chords are written with."""
+        relative_major = self.tonic if self.mode == "major" else (self.tonic + 3) % 12
+        return "flats" if relative_major in _FLAT_MAJOR_KEYS else "sharps"
+
+    @property
+    def name(self) -> str:
+        """Such as "Bb major"."""
+        return f"{(FLATS if self.spelling == 'flats' else SHARPS)[self.tonic]} {self.mode}"
+
+
+@dataclass(frozen=True)
+class ChordResult:
+    """What was heard in one sound.
+
+    Attributes
+    ----------
+    chords
+        From 0 to `duration` without gaps; neighbours differ.
+    duration
+        Seconds of sound.
+    key
+        None if there are no chords.
+    tuning_cents
+        Deviation from A = 440 Hz, in [−50, 50).
+    vocabulary
+        Which chords were told apart.
+    model
+        Name of the model.
+    path
+        The file as it was given; None for a waveform.
+    message
+        What a person should know; empty if there is nothing to say.
+    """
+
+    chords: tuple[ChordSegment, ...]
+    duration: float
+    key: Key | None
+    tuning_cents: float
+    vocabulary: VocabularyName
+    model: str
+    path: str | None = None
+    message: str = ""
+
+    @property
+    def spelling(self) -> Spelling:
+        """Accidentals that suit the key."""
+        return self.key.spelling if self.key else "sharps"
+
+    @property
+    def confidence(self) -> float:
+        """Mean confidence over the time in which chords sound; 0 if none do."""
+        sounding = [chord for chord in self.chords if not chord.is_nothing]
+        seconds = sum(chord.duration for chord in sounding)
+        return sum(chord.confidence * chord.duration for chord in sounding) / seconds if seconds else 0.0

@@ -1,0 +1,1 @@
+"""The chord laboratory: rendered songs, the two networks, their training, statistics and evaluation."""

@@ -1,0 +1,272 @@
+"""Training of a chord network on the corpus, resumable, on one core if need be.
+
+A step draws crops of random items, transposes each by whole bins, changes its level and its colour. All
+that a step draws comes from (seed, step), and the state is kept every few steps, so a run that was
+interrupted gives the network that the unbroken run would have given.
+
+The loss is the sum of three cross-entropies: of the root, of the quality on the true root, and of the bass;
+frames whose target is `IGNORED` count in none. The learning rate rises and falls once. What is kept is a
+running mean of the weights.
+
+Conventions: batches are float32 (batch, n_frames, n_bins) and targets int64 (batch, n_frames).
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from taggram.lab.chords.corpus import FRONT_END, SAMPLE_RATE, Item
+from taggram.lab.chords.models import ChordModel
+from taggram.lab.chords.models._base import ChordLogits
+from taggram.lab.chords.targets import IGNORED, Targets, compute_targets, transpose_targets
+
+FRAME_DURATION = FRONT_END.hop_length / SAMPLE_RATE
+"""Seconds between frames."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast.
+
+    Attributes
+    ----------
+    n_steps, batch_size
+        Updates, and crops in each.
+    n_frames
+        Of a crop.
+    learning_rate
+        The highest.
+    weight_decay
+        Of AdamW.
+    transpositions
+        Lowest and highest, in semitones.
+    level_db, tilt_db
+        Standard deviation of the level, and of its slope over the whole range.
+    mean_decay
+        Of the running mean of the weights.
+    seed
+        Of everything that is drawn.
+    """
+
+    n_steps: int = 2500
+    batch_size: int = 16
+    n_frames: int = 256
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    transpositions: tuple[int, int] = (-5, 6)
+    level_db: float = 6.0
+    tilt_db: float = 6.0
+    mean_decay: float = 0.997
+    seed: int = 1
+
+
+class Example(NamedTuple):
+    """Spectrum and targets of one item."""
+
+    spectrum: NDArray[np.float16]
+    targets: Targets
+
+
+class Batch(NamedTuple):
+    """Crops and their targets."""
+
+    spectrum: Tensor
+    root: Tensor
+    quality: Tensor
+    bass: Tensor
+
+
+class ChordTraining:
+    """Trains a network on items; its state lies in a folder."""
+
+    def __init__(
+        self,
+        model: ChordModel,
+        schedule: Schedule,
+        training: Sequence[Item],
+        validation: Sequence[Item],
+        folder: Path,
+    ) -> None:
+        self._model = model
+        self._schedule = schedule
+        self._training = [example_of(item) for item in training]
+        self._validation = [example_of(item) for item in validation]
+        self._state_file = folder / "last.pt"
+        running_mean = get_ema_multi_avg_fn(schedule.mean_decay)  # type: ignore[no-untyped-call]
+        self._mean = AveragedModel(model, multi_avg_fn=running_mean, use_buffers=True)
+        self._optimiser = torch.optim.AdamW(
+            model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
+        )
+        self._step = 0
+
+    def run(self, *, report_every: int = 100) -> ChordModel:
+        """Train to the end of the schedule, from where the folder's state stands; return the mean network."""
+        self._restore()
+        begun, total = time.perf_counter(), 0.0
+        while self._step < self._schedule.n_steps:
+            total += self._learn()
+            if self._step % report_every == 0 or self._step == self._schedule.n_steps:
+                root, third = self.validate()
+                _log.info(
+                    "step %d: loss %.3f, validation root %.4f, maj/min %.4f, %.0f s",
+                    *(self._step, total / report_every, root, third, time.perf_counter() - begun),
+                )
+                total = 0.0
+                self._save()
+        return self._mean_model.eval()
+
+    @property
+    def _mean_model(self) -> ChordModel:
+        model = self._mean.module
+        assert isinstance(model, ChordModel)
+        return model
+
+    def validate(self) -> tuple[float, float]:
+        """Return the share of frames with the right root, and with the right root and major or minor."""
+        right_root = right_triad = n_root = n_triad = 0
+        for example in self._validation:
+            logits = predict(self._mean_model, example.spectrum)
+            root, quality = logits.root.argmax(1).numpy(), logits.quality
+            wanted = example.targets
+            is_known = wanted.root != IGNORED
+            right_root += int((root == wanted.root)[is_known].sum())
+            n_root += int(is_known.sum())
+            # Major and minor are the first two qualities.
+            is_triad = (wanted.quality == 0) | (wanted.quality == 1)
+            heard = quality[np.arange(len(root)), np.minimum(root, 11), :2].argmax(1).numpy()
+            right_triad += int(((heard == wanted.quality) & (root == wanted.root))[is_triad].sum())
+            n_triad += int(is_triad.sum())
+        return right_root / max(n_root, 1), right_triad / max(n_triad, 1)
+
+    def _learn(self) -> float:
+        rng = np.random.default_rng([self._schedule.seed, self._step])
+        torch.manual_seed(int(rng.integers(1 << 62)))  # dropout
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._schedule.learning_rate * rate_at(self._step / self._schedule.n_steps)
+        self._model.train()
+        batch = draw_batch(self._training, self._schedule, rng)
+        loss = compute_loss(self._model(batch.spectrum), batch)
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self._model.parameters(), 5.0)
+        self._optimiser.step()
+        self._mean.update_parameters(self._model)
+        self._step += 1
+        return loss.item()
+
+    def _save(self) -> None:
+        state = {
+            "step": self._step,
+            "model": self._model.state_dict(),
+            "mean": self._mean.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+        }
+        self._state_file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._state_file.with_suffix(".part")
+        torch.save(state, temporary)
+        temporary.replace(self._state_file)
+
+    def _restore(self) -> None:
+        if not self._state_file.exists():
+            return
+        state = torch.load(self._state_file, weights_only=True)
+        self._step = state["step"]
+        self._model.load_state_dict(state["model"])
+        self._mean.load_state_dict(state["mean"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        _log.info("continuing at step %d", self._step)
+
+
+def example_of(item: Item) -> Example:
+    """Return the spectrum of an item with its targets."""
+    times = np.arange(len(item.spectrum), dtype=np.float64) * FRAME_DURATION
+    return Example(item.spectrum, compute_targets(item.chords, times, transposition=item.transposition))
+
+
+def rate_at(share: float) -> float:
+    """Return the factor of the learning rate when so much of the schedule is done: up to 0.15, then down."""
+    rise = 0.15
+    if share < rise:
+        return 0.04 + 0.96 * share / rise
+    return max(1e-3, 0.5 + 0.5 * float(np.cos(np.pi * (share - rise) / (1 - rise))))
+
+
+def draw_batch(examples: Sequence[Example], schedule: Schedule, rng: np.random.Generator) -> Batch:
+    """Draw crops of random examples, transposed, louder or softer, darker or brighter."""
+    size, n_frames = schedule.batch_size, schedule.n_frames
+    n_bins = examples[0].spectrum.shape[1]
+    spectrum = np.zeros((size, n_frames, n_bins), np.float32)
+    targets = np.full((3, size, n_frames), IGNORED)
+    low, high = schedule.transpositions
+    bins_per_semitone = FRONT_END.bins_per_octave // 12
+    for row in range(size):
+        example = examples[int(rng.integers(len(examples)))]
+        start = int(rng.integers(max(1, len(example.spectrum) - n_frames + 1)))
+        part = slice(start, start + n_frames)
+        crop = example.spectrum[part].astype(np.float32)
+        semitones = int(rng.integers(low, high + 1))
+        spectrum[row, : len(crop)] = transpose_spectrum(crop, semitones * bins_per_semitone) * _colour(
+            n_bins, schedule, rng
+        )
+        wanted = example.targets
+        for kind, labels in enumerate((wanted.root[part], wanted.quality[part], wanted.bass[part])):
+            # A quality moves with its root and stays what it is.
+            moved = labels if kind == 1 else transpose_targets(labels, semitones)
+            targets[kind, row, : len(moved)] = moved
+    return Batch(torch.from_numpy(spectrum), *torch.from_numpy(targets))
+
+
+def transpose_spectrum(spectrum: NDArray[np.float32], n_bins: int) -> NDArray[np.float32]:
+    """Return frames (n_frames, n_bins) moved up by so many bins; what comes in from beyond is silent."""
+    moved = np.zeros_like(spectrum)
+    if n_bins >= 0:
+        moved[:, n_bins:] = spectrum[:, : spectrum.shape[1] - n_bins]
+    else:
+        moved[:, :n_bins] = spectrum[:, -n_bins:]
+    return moved
+
+
+def compute_loss(logits: ChordLogits, batch: Batch) -> Tensor:
+    """Return the sum of the cross-entropies of root, quality on the true root, and bass."""
+    root = functional.cross_entropy(logits.root.flatten(0, 1), batch.root.flatten(), ignore_index=IGNORED)
+    bass = functional.cross_entropy(logits.bass.flatten(0, 1), batch.bass.flatten(), ignore_index=IGNORED)
+    place = batch.root.clamp(0, 11)[..., None, None].expand(-1, -1, 1, logits.quality.shape[3])
+    on_root = logits.quality.gather(2, place).squeeze(2)
+    quality = functional.cross_entropy(
+        on_root.flatten(0, 1), batch.quality.flatten(), ignore_index=IGNORED, reduction="sum"
+    )
+    n_known = (batch.quality != IGNORED).sum().clamp(min=1)
+    return root + quality / n_known + bass
+
+
+@torch.no_grad()
+def predict(model: ChordModel, spectrum: NDArray[np.float16]) -> ChordLogits:
+    """Return the logits of a whole item, without a batch axis; patch by patch if the network wants that."""
+    model.eval()
+    frames = torch.from_numpy(spectrum.astype(np.float32))
+    length = model.n_frames
+    if length is None:
+        return ChordLogits(*(part[0] for part in model(frames[None])))
+    n_patches = -(-len(frames) // length)
+    padded = functional.pad(frames, (0, 0, 0, n_patches * length - len(frames)))
+    logits = model(padded.reshape(n_patches, length, -1))
+    return ChordLogits(*(part.flatten(0, 1)[: len(frames)] for part in logits))
+
+
+def _colour(n_bins: int, schedule: Schedule, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Draw a factor for each bin: a level, and a slope over the range."""
+    slope = rng.normal(0, schedule.tilt_db) * np.linspace(-0.5, 0.5, n_bins)
+    gain_db = rng.normal(0, schedule.level_db) + slope
+    return (10.0 ** (gain_db / 20)).astype(np.float32)
