@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from taggram import Tagger
 from taggram.lab.datasets import load_dataset
 from taggram.lab.datasets._base import SPLITS, Annotations, Split
+from taggram.lab.metrics.ranking import pr_auc
 from taggram.library.teach import (
     CORRECTION_PENALTY,
     PENALTY,
@@ -85,7 +86,13 @@ class Study:
     def value(
         self, genre: int, rows: Rows, split: Split, penalty: float | None = None, tag: int | None = None
     ) -> float:
-        """Return the ROC-AUC on a split of a classifier that learned from training clips.
+        """Return the ROC-AUC on a split of a classifier that learned from training clips."""
+        return roc_auc(*self.answers(genre, rows, split, penalty, tag))
+
+    def answers(
+        self, genre: int, rows: Rows, split: Split, penalty: float | None = None, tag: int | None = None
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """Return which clips of a split have the genre, and the logits of a classifier of training clips.
 
         With `tag`, the classifier corrects that tag of the model.
         """
@@ -99,7 +106,7 @@ class Study:
         )
         clips = self.clips[split]
         told = None if tag is None else to_logits(clips.scores[:, tag])
-        return roc_auc(clips.has_genre[:, genre], classifier.logits(clips.embeddings, told))
+        return clips.has_genre[:, genre], classifier.logits(clips.embeddings, told)
 
     def every(self, what: Callable[[int, np.random.Generator], float], n_draws: int) -> NDArray[np.float64]:
         """Return `what(genre, rng)` for every genre and draw, shape (n_genres, n_draws)."""
@@ -112,12 +119,12 @@ class Study:
 
     def active(
         self, genre: int, rng: np.random.Generator, *, n: int, by_suggestion: bool
-    ) -> tuple[float, float]:
+    ) -> tuple[float, float, float]:
         """Begin with five and five clips and label `n` more.
 
         Returns
         -------
-        ROC-AUC on test, and the share of the `n` clips that have the genre.
+        ROC-AUC and PR-AUC on test, and the share of the `n` clips that have the genre.
         """
         rows = self.draw(genre, 5, rng)
         while len(rows) < 10 + n:
@@ -129,7 +136,9 @@ class Study:
             else:
                 others = rng.permutation(others)[:5]
             rows = np.concatenate([rows, others])
-        return self.value(genre, rows, "test"), float(self.train.has_genre[rows[-n:], genre].mean())
+        truth, logits = self.answers(genre, rows, "test")
+        ranking = pr_auc(truth[:, None], logits[:, None].astype(np.float64)).values[0]
+        return roc_auc(truth, logits), float(ranking), float(self.train.has_genre[rows[-n:], genre].mean())
 
     def quality(self, genre: int, rng: np.random.Generator) -> Quality:
         """Return what the program says about a tag of `N_EXAMPLES` and `N_EXAMPLES` examples."""
@@ -242,22 +251,25 @@ def _growth(study: Study, n_draws: int) -> Iterator[str]:
         "## What to label next",
         "",
         "Begun with five and five clips; then more are labelled, five at a time: suggested or random ones.",
-        "Mean ROC-AUC over the genres, and how many of the clips that were labelled have the genre.",
+        "Mean ROC-AUC and PR-AUC over the genres, and how many of the clips that were labelled have the "
+        "genre. Where the columns agree to a hundredth, suggestions are no better than chance.",
         "",
-        "| labelled in all | suggested | at random | with the genre: suggested | at random |",
-        "|--:|--:|--:|--:|--:|",
+        "| labelled in all | ROC-AUC: suggested | at random | PR-AUC: suggested | at random "
+        "| with the genre: suggested | at random |",
+        "|--:|--:|--:|--:|--:|--:|--:|",
     )
     for n in (10, 20, 40):
-        cells: dict[bool, tuple[float, float]] = {}
+        cells: dict[bool, list[str]] = {}
         for by_suggestion in (True, False):
             found = [
                 study.active(g, np.random.default_rng((g, d)), n=n, by_suggestion=by_suggestion)
                 for g in range(len(study.genres))
                 for d in range(max(1, n_draws // 2))
             ]
-            cells[by_suggestion] = tuple(np.mean(found, axis=0).tolist())
-        (own, own_share), (random, random_share) = cells[True], cells[False]
-        yield f"| {10 + n} | {own:.3f} | {random:.3f} | {own_share:.0%} | {random_share:.0%} |"
+            roc, ranking, share = np.mean(found, axis=0)
+            cells[by_suggestion] = [f"{roc:.3f}", f"{ranking:.3f}", f"{share:.0%}"]
+        pairs = zip(cells[True], cells[False], strict=True)
+        yield f"| {10 + n} | " + " | ".join(cell for pair in pairs for cell in pair) + " |"
     yield from (
         "",
         "Here a genre is not rare. Of a tag that one track in a thousand has, random clips would have none.",
