@@ -1,7 +1,6 @@
 """The expression language: what it means, what it refuses, and where it says so."""
 
 import operator
-from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
@@ -22,6 +21,7 @@ from taggram.library.expressions import (
     Or,
     ScoreIn,
     could_match,
+    holds_text,
     matches,
     named_fields,
     named_tags,
@@ -55,9 +55,9 @@ class Tracks:
     def numbers(self, field: str) -> np.ndarray:
         return np.array({"year": [1969, np.nan, 1985, 1986], "duration": [60, 180, 240, 600]}[field])
 
-    def texts(self, field: str) -> Sequence[tuple[str, ...]]:
-        artists = [("Sigur Rós",), ("Nick Drake", "John Cale"), (), ("Drake",)]
-        return artists if field == "artist" else [()] * 4
+    def holds(self, field: str, text: str, *, whole: bool) -> np.ndarray:
+        artists: list[tuple[str, ...]] = [("Sigur Rós",), ("Nick Drake", "John Cale"), (), ("Drake",)]
+        return holds_text(artists if field == "artist" else [()] * 4, text, whole=whole)
 
 
 def found(text: str) -> list[int]:

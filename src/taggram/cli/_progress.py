@@ -1,11 +1,18 @@
-"""Progress on a terminal, with rate and remaining time; silence when piped or asked to be quiet."""
+"""Progress on a terminal, with rate and remaining time; silence when piped or asked to be quiet.
 
+Where the environment variable `TAGGRAM_PROGRESS` is "lines", another program is watching: each step is a line
+`progress DONE TOTAL DESCRIPTION` on the standard error.
+"""
+
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import TypeVar
 
 T = TypeVar("T")
+PROGRESS_VARIABLE = "TAGGRAM_PROGRESS"
 
 
 def track(items: Iterable[T], *, total: int, description: str, quiet: bool) -> Iterator[T]:
@@ -19,6 +26,10 @@ def track(items: Iterable[T], *, total: int, description: str, quiet: bool) -> I
 @contextmanager
 def count_bar(description: str, total: int, *, quiet: bool) -> Iterator[Callable[[str], None]]:
     """Give a function that moves a bar on the standard error by one, and writes a text behind it."""
+    if os.environ.get(PROGRESS_VARIABLE) == "lines":
+        done = count(1)
+        yield lambda text: print(f"progress {next(done)} {total} {description}", file=sys.stderr, flush=True)
+        return
     if quiet or not sys.stderr.isatty():
         yield lambda text: None
         return

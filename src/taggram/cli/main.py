@@ -37,7 +37,7 @@ def _options(
 
 
 _LABORATORY = ("train", "finetune", "fit", "evaluate", "compare", "robustness", "audit", "tag_map")
-for _name in ("tag", "taggram", "chords", "search", "similar", "playlist", *_LABORATORY):
+for _name in ("tag", "taggram", "chords", "search", "similar", "playlist", "serve", *_LABORATORY):
     app.command(_name.replace("_", "-"), rich_help_panel="Laboratory" if _name in _LABORATORY else None)(
         import_module(f"taggram.cli.{_name}").run
     )

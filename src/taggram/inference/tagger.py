@@ -111,6 +111,7 @@ class Tagger:
         aggregation: Aggregation = "mean",
         start: float = 0.0,
         duration: float | None = None,
+        watch: Callable[[NDArray[np.float32]], None] | None = None,
     ) -> TagResult:
         """Tag one file or waveform.
 
@@ -129,6 +130,9 @@ class Tagger:
             How the chunks' scores become the clip's.
         start, duration
             Part of the source to tag, in seconds; a duration of None is to the end.
+        watch
+            Called with every block of the sound as it streams by, mono at the model's sample rate; what it
+            raises ends the work.
 
         Raises
         ------
@@ -142,7 +146,7 @@ class Tagger:
             raise ValueError(f"start must be ≥ 0 and duration > 0 seconds, got {start} and {duration}")
         if isinstance(source, np.ndarray):
             waveform = self._prepare(source, sample_rate, start, duration)
-            return self._tag_blocks([waveform], hop_length, aggregation)
+            return self._tag_blocks([waveform], hop_length, aggregation, watch)
         if sample_rate is not None:
             raise ValueError("sample_rate belongs to a waveform; a file states its own")
         with self._decoders.borrow() as decoder:
@@ -153,7 +157,10 @@ class Tagger:
                 duration=duration,
                 total_timeout=self._timeout,
             )
-            result = self._tag_blocks(decoding, hop_length, aggregation)
+            try:
+                result = self._tag_blocks(decoding, hop_length, aggregation, watch)
+            finally:
+                decoding.close()
         return replace(result, path=fspath(source))
 
     def tag_many(
@@ -237,9 +244,13 @@ class Tagger:
         return np.asarray(mono, np.float32)
 
     def _tag_blocks(
-        self, blocks: Iterable[NDArray[np.float32]], hop_length: int, aggregation: Aggregation
+        self,
+        blocks: Iterable[NDArray[np.float32]],
+        hop_length: int,
+        aggregation: Aggregation,
+        watch: Callable[[NDArray[np.float32]], None] | None,
     ) -> TagResult:
-        sound = _Sound(self.specification.sample_rate)
+        sound = _Sound(self.specification.sample_rate, watch)
         try:
             starts, scores, embeddings = self._score(sound.listen(blocks), hop_length)
         except AudioError as error:
@@ -299,8 +310,11 @@ class Tagger:
 class _Sound:
     """Keeps account of the sound that passes: how much of it, and how loud."""
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(
+        self, sample_rate: int, watch: Callable[[NDArray[np.float32]], None] | None = None
+    ) -> None:
         self._sample_rate = sample_rate
+        self._watch = watch
         self._n_samples = 0
         self._peak = 0.0
 
@@ -314,6 +328,8 @@ class _Sound:
         for block in blocks:
             self._n_samples += len(block)
             self._peak = max(self._peak, float(np.abs(block).max(initial=0)))
+            if self._watch is not None:
+                self._watch(block)
             yield block
 
     def outcome(self, report: DecodeReport | None) -> tuple[Outcome, str]:

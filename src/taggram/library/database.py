@@ -145,10 +145,11 @@ def default_path() -> Path:
     return user_data_path("taggram", appauthor=False) / FILE_NAME
 
 
-def connect(path: Path, *, must_exist: bool = False) -> sqlite3.Connection:
+def connect(path: Path, *, must_exist: bool = False, is_passed_on: bool = False) -> sqlite3.Connection:
     """Open the database at `path`, make it if need be, and bring its schema up to date.
 
-    The connection is in autocommit mode; `transaction` groups statements. It belongs to one thread.
+    The connection is in autocommit mode; `transaction` groups statements. It belongs to one thread,
+    unless it `is_passed_on` from one to the other.
 
     Raises
     ------
@@ -160,7 +161,9 @@ def connect(path: Path, *, must_exist: bool = False) -> sqlite3.Connection:
         raise LibraryError(f"{path}: there is no library yet; `taggram library add DIR` makes one")
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
+        connection = sqlite3.connect(
+            path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=not is_passed_on
+        )
         try:
             _check_identity(connection, path)
             connection.execute("PRAGMA journal_mode = WAL")

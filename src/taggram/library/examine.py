@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple, NoReturn
 
 from taggram.audio.container import printable, unreadable
+from taggram.audio.worker import limit_memory
 from taggram.errors import AudioError, FileTagError
 from taggram.library.audio_hash import identify
 from taggram.library.file_tags.containers import read_fields
@@ -102,6 +103,7 @@ def _answer(path: Path) -> dict[str, Any]:
 def main() -> NoReturn:
     """Say that it is ready, and answer until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
+    limit_memory(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
     paths: SimpleQueue[Path] = SimpleQueue()
     threading.Thread(target=_listen, args=(paths,), daemon=True).start()
     print(READY, flush=True)

@@ -30,10 +30,13 @@ class Examiner:
     ----------
     timeout
         Seconds that one file may take.
+    max_memory
+        Bytes of address space that the child may take, where the operating system can limit it; 0 is no limit.
     """
 
-    def __init__(self, *, timeout: float = 600.0) -> None:
+    def __init__(self, *, timeout: float = 600.0, max_memory: int = 0) -> None:
         self._timeout = timeout
+        self._max_memory = max_memory
         self._child: subprocess.Popen[str] | None = None
         self._kill: Callable[[], object] = lambda: None
 
@@ -68,7 +71,7 @@ class Examiner:
     def _idle_child(self) -> "subprocess.Popen[str]":
         if self._child is None or self._child.poll() is not None:
             self.close()
-            self._child = _start()
+            self._child = _start(self._max_memory)
             self._kill = weakref.finalize(self, end_child, self._child)  # also at the end of the program
         return self._child
 
@@ -121,9 +124,9 @@ class ExaminerPool:
             self._idle.put(examiner)
 
 
-def _start() -> "subprocess.Popen[str]":
+def _start(max_memory: int) -> "subprocess.Popen[str]":
     """Start a child and wait until it is ready."""
-    child = start_child("taggram.library.examine", text=True)
+    child = start_child("taggram.library.examine", str(max_memory), text=True)
     assert child.stdout is not None
     if child.stdout.readline().strip() != READY:
         end_child(child)

@@ -172,8 +172,8 @@ class Columns(Protocol):
         """Return a field of `NUMBER_FIELDS`, NaN where it is not known, shape (n_tracks,)."""
         ...
 
-    def texts(self, field: str) -> Sequence[tuple[str, ...]]:
-        """Return the texts of a field of `TEXT_FIELDS`; length n_tracks."""
+    def holds(self, field: str, text: str, *, whole: bool) -> Bools:
+        """Return where a field of `TEXT_FIELDS` holds a text (see `holds_text`), shape (n_tracks,)."""
         ...
 
 
@@ -205,7 +205,7 @@ def matches(expression: Expression, columns: Columns) -> Bools:
         case FieldIn(field, bounds):
             return bounds.contains(columns.numbers(field))
         case FieldHolds(field, text, whole):
-            return _holds(columns.texts(field), text, whole)
+            return columns.holds(field, text, whole=whole)
         case Not(operand):
             return ~matches(operand, columns)
         case And(operands):
@@ -283,6 +283,19 @@ def fold(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
+def holds_text(texts: Sequence[tuple[str, ...]], text: str, *, whole: bool) -> Bools:
+    """Return where one of several texts holds a text, or is it if `whole`, shape (len(texts),).
+
+    Case, accents and repeated spaces do not matter; the empty text is held by any other.
+    """
+    wanted = fold(text)
+    if whole:
+        found = (any(fold(value) == wanted for value in values) for values in texts)
+    else:
+        found = (any(wanted in fold(value) for value in values) for values in texts)
+    return np.fromiter(found, np.bool_, len(texts))
+
+
 def _assuming(expression: Expression, columns: Columns, *, fields_match: bool) -> Bools:
     """Match, where all conditions on fields are taken to be true, or all to be false."""
     match expression:
@@ -298,15 +311,6 @@ def _assuming(expression: Expression, columns: Columns, *, fields_match: bool) -
             return np.asarray(np.any(parts, axis=0))
         case _:
             return matches(expression, columns)
-
-
-def _holds(texts: Sequence[tuple[str, ...]], text: str, whole: bool) -> Bools:
-    wanted = fold(text)
-    if whole:
-        found = (any(fold(value) == wanted for value in values) for values in texts)
-    else:
-        found = (any(wanted in fold(value) for value in values) for values in texts)
-    return np.fromiter(found, np.bool_, len(texts))
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────

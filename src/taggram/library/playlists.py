@@ -24,7 +24,6 @@ from taggram.library.facets import Floats
 from taggram.library.naming import label_of
 from taggram.library.nearest import Ids, Nearest
 from taggram.library.playlist_files import Entry, Playlist
-from taggram.library.search import find_matches
 from taggram.library.similar import Choice, Finder, Query, Similar
 from taggram.library.store import Library
 
@@ -82,7 +81,7 @@ class PlaylistMaker:
         ExpressionError
             If it, or `wish.where`, cannot be read.
         """
-        found = find_matches(self._library, _both(expression, wish.where), model=self._finder.model)
+        found = self._finder.find(_both(expression, wish.where))
         order = np.lexsort((found.recording_ids, -found.relevance))
         ids, values = found.recording_ids[order], found.relevance[order]
         ids, values = _draw(ids, values, wish)
@@ -166,7 +165,7 @@ class PlaylistMaker:
         """
         _check_curves(curves)
         expression = " and ".join(f"{_quoted(tag)} >= 0" for tag in curves)
-        found = find_matches(self._library, _both(expression, wish.where), model=self._finder.model)
+        found = self._finder.find(_both(expression, wish.where))
         columns = [list(map(fold, found.tags)).index(fold(tag)) for tag in curves]
         ranks = _ranks(found.scores[:, columns])
         n_positions = min(self._n_positions(wish), len(ranks))
@@ -207,7 +206,7 @@ class PlaylistMaker:
     def _allowed(self, wish: Wish) -> Ids | None:
         if not wish.where.strip():
             return None
-        return find_matches(self._library, wish.where, model=self._finder.model).recording_ids
+        return self._finder.find(wish.where).recording_ids
 
     def _in_order(self, ids: Ids) -> Iterator[Similar]:
         """Yield recordings as tracks, in the order given."""

@@ -107,6 +107,20 @@ def retry_failures(library: Library, below: Sequence[Path] | None = None) -> Non
             connection.execute(f"UPDATE file SET outcome = NULL WHERE id IN (SELECT id {failed})", values)
 
 
+def refresh_files(library: Library, paths: Iterable[Path]) -> None:
+    """Read files again whose tags were just written; what was heard in them stays.
+
+    A file that cannot be read now is left for the next scan.
+    """
+    with ExaminerPool(1) as examiners:
+        known = ((path, library.file(path)) for path in paths)
+        files = (file for _, file in known if file is not None)
+        for file, found in examiners.examine_many(files, lambda file: file.path):
+            if isinstance(found, Examination):
+                seen = Seen(file.path, found.size, found.mtime_ns)
+                library.store_identity(file.id, seen, found.identity, found.fields)
+
+
 class _Waiting(NamedTuple):
     """A file that waits; `recording_id` only if the file is as it was when that was found."""
 

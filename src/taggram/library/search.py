@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from taggram.library.expressions import (
     Expression,
     could_match,
+    holds_text,
     matches,
     named_fields,
     named_tags,
@@ -167,7 +168,7 @@ class _Columns:
     def numbers(self, field: str) -> NDArray[np.float64]:
         raise AssertionError(f"{field!r} is a field of files")
 
-    def texts(self, field: str) -> Sequence[tuple[str, ...]]:
+    def holds(self, field: str, text: str, *, whole: bool) -> NDArray[np.bool_]:
         raise AssertionError(f"{field!r} is a field of files")
 
 
@@ -188,9 +189,12 @@ class _FileColumns(_Columns):
     def numbers(self, field: str) -> NDArray[np.float64]:
         if field == "duration":
             return np.array([np.nan if f.duration is None else f.duration for f in self._files], np.float64)
-        return np.array([_number(fields.get(field, ())) for fields in self._fields], np.float64)
+        return np.array([number_in(fields.get(field, ())) for fields in self._fields], np.float64)
 
-    def texts(self, field: str) -> Sequence[tuple[str, ...]]:
+    def holds(self, field: str, text: str, *, whole: bool) -> NDArray[np.bool_]:
+        return holds_text(self._texts(field), text, whole=whole)
+
+    def _texts(self, field: str) -> Sequence[tuple[str, ...]]:
         if field == "path":
             return [(str(unpack_path(file.path)),) for file in self._files]
         return [fields.get(field, ()) for fields in self._fields]
@@ -277,7 +281,7 @@ def _files(library: Library, found: Matches, rows: NDArray[np.int64]) -> Iterato
         yield min(candidates, key=lambda file: (file.is_missing, file.id))
 
 
-def _number(values: Sequence[str]) -> float:
-    """Return the number at the start of a text, NaN if there is none."""
+def number_in(values: Sequence[str]) -> float:
+    """Return the number at the start of the first text, NaN if there is none."""
     digits = re.match(r"\s*\d+(\.\d+)?", values[0], re.ASCII) if values else None
     return float(digits[0]) if digits else np.nan

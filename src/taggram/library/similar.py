@@ -11,8 +11,9 @@ often a track is played, or how well it is known, plays no part.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ from taggram.library.listening import load_tagger
 from taggram.library.naming import artist_keys, song_key
 from taggram.library.near_duplicates import is_near_duplicate
 from taggram.library.nearest import Ids, Index, Nearest, open_index
-from taggram.library.search import find_matches
+from taggram.library.search import Matches, find_matches
 from taggram.library.store import Library
 from taggram.library.tracks import Analysis, FileRow, ModelRow, unpack_vectors
 from taggram.modelfile.specification import Category
@@ -141,10 +142,27 @@ class Finder:
     """Finds similar recordings in one library, as one model hears them.
 
     It is up to date with the library at the moment it was opened; `is_current` tells whether it still is.
+
+    Attributes
+    ----------
+    model, space, index
+        Who heard, and what is searched.
+    find
+        Returns what matches an expression; a program that holds the library in memory has a faster way.
     """
 
-    def __init__(self, library: Library, model: ModelRow, space: Space, index: Index, version: str) -> None:
+    def __init__(
+        self,
+        library: Library,
+        model: ModelRow,
+        space: Space,
+        index: Index,
+        version: str,
+        *,
+        find: Callable[[str], Matches] | None = None,
+    ) -> None:
         self._library = library
+        self.find = find or partial(find_matches, library, model=model)
         self.model = model
         self.space = space
         self.index = index
@@ -259,9 +277,7 @@ class Finder:
         """
         weighed = self.space.weigh(weights or {})
         vector = self.space.query(query.vectors, weighed)
-        allowed = (
-            find_matches(self._library, where, model=self.model).recording_ids if where.strip() else None
-        )
+        allowed = self.find(where).recording_ids if where.strip() else None
         choice = Choice(self._library, self.model, query, per_artist, duplicates=duplicates)
         for page in self.pages(vector, allowed, 4 * limit + len(query.seeds) + 10):
             for track in self.tracks(page, query.vectors.mean(axis=0)):

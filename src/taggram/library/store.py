@@ -76,7 +76,7 @@ class Library:
         self._models: dict[int, ModelRow] = {}
 
     @classmethod
-    def open(cls, path: Path | None = None, *, must_exist: bool = False) -> Self:
+    def open(cls, path: Path | None = None, *, must_exist: bool = False, is_passed_on: bool = False) -> Self:
         """Open a library, or make an empty one.
 
         Parameters
@@ -86,6 +86,8 @@ class Library:
             environment variable `TAGGRAM_LIBRARY` says.
         must_exist
             Make none.
+        is_passed_on
+            Threads may use it in turn; the caller sees to it that no two do at once.
 
         Raises
         ------
@@ -93,7 +95,7 @@ class Library:
             If it cannot be opened, is damaged, no library, of a newer version, or is not there but must be.
         """
         path = default_path() if path is None else path.expanduser().absolute()
-        return cls(path, connect(path, must_exist=must_exist))
+        return cls(path, connect(path, must_exist=must_exist, is_passed_on=is_passed_on))
 
     def close(self) -> None:
         """Close the database; everything stored is safe without it, too."""
@@ -195,6 +197,16 @@ class Library:
         """Return the file with this id; None if there is none."""
         rows = self.rows(f"{_FILE} WHERE file.id = ?", (file_id,))
         return _file_row(rows[0]) if rows else None
+
+    def files_by_id(self, file_ids: Iterable[int]) -> dict[int, FileRow]:
+        """Return id → file, for those that there are."""
+        ids = [int(file_id) for file_id in file_ids]
+        found: dict[int, FileRow] = {}
+        for begin in range(0, len(ids), PAGE):
+            page = ids[begin : begin + PAGE]
+            rows = self.rows(f"{_FILE} WHERE file.id IN ({_marks(len(page))})", page)
+            found.update((row[0], _file_row(row)) for row in rows)
+        return found
 
     def files_of(
         self, recording_ids: Iterable[int], *, include_missing: bool = False

@@ -9,3 +9,6 @@
 Conventions over the wire: JSON in snake_case, times in seconds, moments as RFC 3339 in UTC, scores in [0, 1];
 arrays are base64 of little-endian values, row by row.
 """
+
+PREFIX = "/api/v1"
+"""Below this path lies the interface of this version."""

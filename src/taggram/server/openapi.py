@@ -7,10 +7,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from taggram import __version__
+from taggram.server import PREFIX
 from taggram.server.problems import document_problems
 from taggram.server.resources import ROUTERS
-
-PREFIX = "/api/v1"
 
 
 def add_routes(app: FastAPI) -> None:

@@ -116,14 +116,9 @@ def install(app: FastAPI) -> None:
         headers = dict(error.headers or {})
         return answer(ProblemError(error.status_code, kind, str(error.detail), headers=headers))
 
-    def fault(request: Request, error: Exception) -> JSONResponse:
-        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return answer(error)
-
     app.add_exception_handler(TaggramError, taggram_error)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http_error)
-    app.add_exception_handler(Exception, fault)
 
 
 def document_problems(document: dict[str, Any]) -> None:

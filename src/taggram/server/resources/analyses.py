@@ -1,27 +1,33 @@
 """Uploaded files and what was heard in them."""
 
-from typing import Annotated, Any, Literal
+from functools import partial
+from typing import Annotated, Any
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 
 from taggram.library.facets import FACETS
+from taggram.server import PREFIX, presentation
+from taggram.server.answers import as_answer
 from taggram.server.context import Context
-from taggram.server.presentation import Presenter
-from taggram.server.schemas import Analysis, Evidence, Job, Peaks, SimilarTrack, TagName, Taggram
-from taggram.server.uploads import receive_upload
+from taggram.server.jobs import moment
+from taggram.server.presentation import TaggramForm, Theme
+from taggram.server.problems import ProblemError
+from taggram.server.schemas import Analysis, Evidence, Job, Peaks, SimilarTrack, Taggram, TagName
+from taggram.server.uploads import analyse_upload, receive_upload
 
 router = APIRouter(prefix="/analyses", tags=["analyses"])
 
 AnalysisId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="As in the job's result.")]
 NPeaks = Annotated[int, Query(ge=1, le=8000, description="Parts, at most.")]
 NMoments = Annotated[int, Query(ge=1, le=20)]
-Weight = Annotated[float | None, Query(ge=0, le=1000, description="Of this facet; unset facets then count 0.")]
+Weight = Annotated[
+    float | None, Query(ge=0, le=1000, description="Of this facet; unset facets then count 0.")
+]
 NSimilar = Annotated[int, Query(ge=1, le=100)]
 PerArtist = Annotated[int | None, Query(ge=1, le=100, description="At most this many of one artist.")]
 Where = Annotated[str, Query(max_length=2000, description="Only tracks that match this expression.")]
-Form = Literal["json", "jams", "csv", "png", "svg"]
-Theme = Literal["light", "dark"]
 _UPLOAD: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -36,7 +42,7 @@ _UPLOAD: dict[str, Any] = {
         },
     }
 }
-_DOWNLOAD: dict[int | str, dict[str, Any]] = {
+DOWNLOAD: dict[int | str, dict[str, Any]] = {
     200: {
         "model": Taggram,
         "content": {
@@ -44,7 +50,6 @@ _DOWNLOAD: dict[int | str, dict[str, Any]] = {
             "application/jams+json": {},
             "text/csv": {},
             "image/png": {},
-            "image/svg+xml": {},
         },
     }
 }
@@ -64,46 +69,65 @@ SOUND: dict[int | str, dict[str, Any]] = {
 async def analyse(
     request: Request,
     server: Context,
-    model: Annotated[str | None, Query(max_length=200, description="Name; default: the default model.")] = None,
+    model: Annotated[
+        str | None, Query(max_length=200, description="Name; default: the default model.")
+    ] = None,
     keep: Annotated[bool, Query(description="Keep the sound until the analysis is removed.")] = False,
 ) -> JSONResponse:
     """Take a sound file in and analyse it; the same sound again gives the same job."""
     upload = await receive_upload(request, server)
-    job, is_new = await server.analyse(upload, model=model, keep=keep)
-    status = 200 if job.state == "done" else 202
-    del is_new
-    return JSONResponse(
-        job.model_dump(mode="json"), status, headers={"Location": f"{server.prefix}/jobs/{job.id}"}
-    )
+    job = await run_sync(partial(analyse_upload, server, upload, model=model, keep=keep))
+    return as_answer(job, 200 if job.state == "done" else 202)
 
 
 @router.get("/{analysis_id}")
 def read_analysis(analysis_id: AnalysisId, server: Context) -> Analysis:
     """Say what was heard."""
-    return Presenter(server).analysis(server.store.analysis(analysis_id))
+    found = server.store.analysis(analysis_id)
+    sound, url = found.sound, f"{PREFIX}/analyses/{found.id}"
+    return Analysis(
+        id=found.id,
+        file_name=sound.name,
+        duration=sound.result.duration,
+        model=sound.specification.name,
+        weights_sha256=sound.specification.weights_sha256,
+        outcome=sound.result.outcome,
+        message=sound.result.message,
+        created_at=moment(found.created_at),
+        tags=presentation.scored_tags(sound.specification, sound.result),
+        verdict=presentation.verdict(sound.result),
+        n_chunks=len(sound.result.taggram),
+        chunk_duration=sound.specification.chunk_duration,
+        chunk_hop=sound.specification.chunk_hop,
+        is_kept=found.is_kept,
+        removed_at=moment(found.created_at + server.settings.retention_seconds),
+        taggram_url=f"{url}/taggram",
+        peaks_url=f"{url}/peaks",
+        audio_url=f"{url}/audio" if found.is_kept else None,
+    )
 
 
-@router.get("/{analysis_id}/taggram", response_model=Taggram, responses=_DOWNLOAD)
+@router.get("/{analysis_id}/taggram", response_model=Taggram, responses=DOWNLOAD)
 def read_taggram(
     analysis_id: AnalysisId,
     server: Context,
-    format_: Annotated[Form | None, Query(alias="format", description="To download.")] = None,
+    format_: Annotated[TaggramForm | None, Query(alias="format", description="To download.")] = None,
     theme: Theme = "light",
 ) -> Response:
     """Give scores over time; with `format`, as a file to keep."""
-    return Presenter(server).taggram(server.store.analysis(analysis_id).sound, format_, theme)
+    return presentation.download_taggram(server.store.analysis(analysis_id).sound, format_, theme)
 
 
 @router.get("/{analysis_id}/peaks")
 def read_peaks(analysis_id: AnalysisId, server: Context, n: NPeaks = 1000) -> Peaks:
     """Give what is needed to draw the waveform."""
-    return Presenter.peaks(server.store.analysis(analysis_id).peaks, n)
+    return presentation.peaks(server.store.analysis(analysis_id).peaks, n)
 
 
 @router.get("/{analysis_id}/evidence")
 def read_evidence(analysis_id: AnalysisId, tag: TagName, server: Context, n: NMoments = 3) -> Evidence:
     """Say where a tag is heard most clearly."""
-    return Presenter.evidence(server.store.analysis(analysis_id).sound, tag, n)
+    return presentation.evidence(server.store.analysis(analysis_id).sound, tag, n)
 
 
 @router.get("/{analysis_id}/similar")
@@ -120,8 +144,16 @@ def list_similar(
 ) -> list[SimilarTrack]:
     """List tracks of the library that sound alike, and why."""
     weights = read_weights(sound, genre, mood, instrument)
-    result = server.store.analysis(analysis_id).sound
-    return Presenter(server).similar_to_sound(result, n, weights, per_artist, where)
+    sound = server.store.analysis(analysis_id).sound
+    with server.shelf.view() as view:
+        model = view.catalogue.model
+        if model.weights_sha256 != sound.specification.weights_sha256:
+            raise ProblemError(
+                409, "other_model", f"the library was heard by {model.name!r}, and this by another model",
+                f"analyse the file again with model={model.name}",
+            )  # fmt: skip
+        query = view.finder.query_of_results([sound.result])
+        return presentation.similar_tracks(view, query, n, weights, per_artist, where)
 
 
 @router.get("/{analysis_id}/audio", response_class=FileResponse, responses=SOUND)
@@ -133,7 +165,7 @@ def read_audio(analysis_id: AnalysisId, server: Context) -> FileResponse:
 @router.delete("/{analysis_id}", status_code=204)
 def remove_analysis(analysis_id: AnalysisId, server: Context) -> Response:
     """Remove an analysis with its sound."""
-    server.store.remove_analysis(analysis_id)
+    server.remove_analysis(analysis_id)
     return Response(status_code=204)
 
 

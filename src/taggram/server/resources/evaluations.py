@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
+from taggram.server.answers import as_answer
 from taggram.server.context import Context
 from taggram.server.schemas import Dataset, Evaluation, EvaluationRequest, Job
 
@@ -29,13 +30,13 @@ def list_datasets(server: Context) -> list[Dataset]:
 @router.post("/evaluations", status_code=202, response_model=Job)
 def evaluate(wish: EvaluationRequest, server: Context) -> JSONResponse:
     """Evaluate a model on a dataset."""
-    return server.accepted(server.evaluations.begin(wish))
+    return as_answer(server.evaluations.begin(wish))
 
 
 @router.get("/evaluations")
 def list_evaluations(server: Context) -> list[Evaluation]:
     """List the evaluations that are done, the newest first."""
-    return server.evaluations.list()
+    return server.evaluations.all()
 
 
 @router.get("/evaluations/{evaluation_id}")

@@ -21,7 +21,9 @@ def list_jobs(
     server: Context,
     state: JobState | None = None,
     kind: JobKind | None = None,
-    cursor: Annotated[str | None, Query(pattern="^[0-9]{1,18}$", description="As the last page said.")] = None,
+    cursor: Annotated[
+        str | None, Query(pattern="^[0-9]{1,18}$", description="As the last page said.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> JobPage:
     """List jobs, the newest first."""

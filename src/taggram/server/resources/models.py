@@ -11,4 +11,4 @@ router = APIRouter(tags=["models"])
 @router.get("/models")
 def list_models(server: Context) -> list[Model]:
     """List the models on this machine, the default first."""
-    return server.models.list()
+    return server.models.all()

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse
 
+from taggram.server.answers import as_answer
 from taggram.server.context import Context
 from taggram.server.schemas import ApplyRequest, ChangePage, Job, Plan, PlanRequest
 
@@ -16,13 +17,13 @@ PlanId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 @router.post("", status_code=202, response_model=Job)
 def make_plan(wish: PlanRequest, server: Context) -> JSONResponse:
     """Plan what would change in the file tags of tracks; no file is touched."""
-    return server.accepted(server.plans.make(wish))
+    return as_answer(server.plans.make(wish))
 
 
 @router.get("")
 def list_plans(server: Context) -> list[Plan]:
     """List plans, the newest first."""
-    return server.plans.list()
+    return server.plans.all()
 
 
 @router.get("/{plan_id}")
@@ -45,10 +46,10 @@ def list_changes(
 @router.post("/{plan_id}/apply", status_code=202, response_model=Job)
 def apply_plan(plan_id: PlanId, server: Context, wish: ApplyRequest | None = None) -> JSONResponse:
     """Write the changes into the files, each whole or not at all; it can be undone."""
-    return server.accepted(server.plans.apply(plan_id, wish or ApplyRequest()))
+    return as_answer(server.plans.apply(plan_id, wish or ApplyRequest()))
 
 
 @router.post("/{plan_id}/undo", status_code=202, response_model=Job)
 def undo_plan(plan_id: PlanId, server: Context) -> JSONResponse:
     """Take back what was written for this plan."""
-    return server.accepted(server.plans.undo(plan_id))
+    return as_answer(server.plans.undo(plan_id))

@@ -15,7 +15,9 @@ def begin_session(login: Login, request: Request, server: Context) -> Response:
     """Give a cookie for the token; it is HttpOnly and goes to this site alone."""
     session = server.sessions.begin(login.token)
     if session is None:
-        raise ProblemError(401, "wrong_token", "this is not the token", "`taggram serve` prints it at the start")
+        raise ProblemError(
+            401, "wrong_token", "this is not the token", "`taggram serve` prints it at the start"
+        )
     answer = Response(status_code=204)
     answer.set_cookie(
         COOKIE,

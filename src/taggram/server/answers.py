@@ -1,0 +1,12 @@
+"""Answers that several resources give."""
+
+from fastapi.responses import JSONResponse
+
+from taggram.server import PREFIX
+from taggram.server.schemas import Job
+
+
+def as_answer(job: Job, status: int = 202) -> JSONResponse:
+    """Answer with a job, and say where it is."""
+    headers = {"Location": f"{PREFIX}/jobs/{job.id}"}
+    return JSONResponse(job.model_dump(mode="json"), status, headers=headers)

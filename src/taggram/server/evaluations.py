@@ -1,0 +1,168 @@
+"""Evaluations of models on datasets that are prepared here, by the laboratory: as child processes only."""
+
+import json
+import secrets
+import shutil
+import subprocess
+import sys
+import threading
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from fastapi import Response
+
+from taggram.errors import MissingExtraError, UnknownNameError
+from taggram.server import PREFIX, schemas
+from taggram.server.jobs import JobQueue, moment
+from taggram.server.model_list import ModelList
+from taggram.server.problems import ProblemError, not_found
+from taggram.server.schemas import Dataset, Evaluation, EvaluationRequest, Job
+from taggram.server.settings import Settings
+from taggram.server.store import Store
+
+DOCUMENT, REPORT, COMPARISON = "evaluation.json", "report.html", "comparison.json"
+COMMAND = (sys.executable, "-P", "-m", "taggram.cli.main")
+_WHAT = "evaluation"
+_LABORATORY = ("torch", "sklearn", "matplotlib")  # packages that only the optional part `train` brings
+_COMPARE_SECONDS = 300.0
+# The report is a page of its own: it draws inline, and may neither load nor run anything.
+_REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'self'"
+)
+
+
+class Evaluations:
+    """Knows the evaluations, and has them made."""
+
+    def __init__(self, settings: Settings, store: Store, jobs: JobQueue, models: ModelList) -> None:
+        self._settings = settings
+        self._store = store
+        self._jobs = jobs
+        self._models = models
+        self._comparing = threading.Lock()
+
+    def datasets(self) -> list[Dataset]:
+        """Return the datasets that the server was told of."""
+        return [
+            Dataset(name=name, is_there=root.is_dir())
+            for name, root in sorted(self._settings.datasets.items())
+        ]
+
+    def begin(self, wish: EvaluationRequest) -> Job:
+        """Let a model be evaluated.
+
+        Raises
+        ------
+        MissingExtraError
+            If the laboratory is not installed here.
+        UnknownNameError
+            If there is no such model or dataset here.
+        """
+        need_laboratory()
+        model = self._models.find(wish.model)
+        if wish.dataset not in self._settings.datasets:
+            raise UnknownNameError("dataset that is prepared here", wish.dataset, self._settings.datasets)
+        evaluation_id = secrets.token_hex(16)
+        task = {
+            "evaluation": evaluation_id,
+            "model": model.name,
+            "dataset": wish.dataset,
+            "root": str(self._settings.datasets[wish.dataset]),
+        }
+        return self._jobs.submit(
+            "evaluation",
+            f"{model.name} on {wish.dataset}",
+            task,
+            key=f"evaluation:{model.name}:{wish.dataset}",
+        )
+
+    def all(self) -> list[Evaluation]:
+        """Return all evaluations, the newest first."""
+        return [_to_evaluation(document) for document in self._store.documents(_WHAT)]
+
+    def get(self, evaluation_id: str) -> Evaluation:
+        """Return an evaluation."""
+        return _to_evaluation(self._store.document(_WHAT, evaluation_id))
+
+    def document(self, evaluation_id: str) -> dict[str, Any]:
+        """Return all that was measured."""
+        found: dict[str, Any] = json.loads(self._file(evaluation_id, DOCUMENT).read_bytes())
+        return found
+
+    def report(self, evaluation_id: str) -> Response:
+        """Return the report for people."""
+        data = self._file(evaluation_id, REPORT).read_bytes()
+        return Response(data, media_type="text/html", headers={"Content-Security-Policy": _REPORT_POLICY})
+
+    def remove(self, evaluation_id: str) -> None:
+        """Remove an evaluation."""
+        self._store.document(_WHAT, evaluation_id)
+        self._store.remove_document(_WHAT, evaluation_id)
+        shutil.rmtree(evaluation_folder(self._settings.own_folder, evaluation_id), ignore_errors=True)
+
+    def compare(self, ids: tuple[str, ...]) -> dict[str, Any]:
+        """Return evaluations side by side; the same ones are compared once.
+
+        Raises
+        ------
+        ProblemError
+            404 if one is not there, 409 if they cannot be compared.
+        """
+        need_laboratory()
+        if len(set(ids)) != len(ids):
+            raise ProblemError(
+                422, "invalid_request", "an evaluation is compared with others", "name each once"
+            )
+        folders = [self._file(evaluation_id, DOCUMENT).parent for evaluation_id in ids]
+        output = folders[0] / f"compared-{'-'.join(own[:12] for own in ids[1:])}"
+        with self._comparing:
+            if not (output / COMPARISON).is_file():
+                command = [*COMMAND, "compare", *map(str, folders), "--output", str(output), "--common"]
+                done = subprocess.run(
+                    command, capture_output=True, text=True, timeout=_COMPARE_SECONDS, check=False
+                )
+                if done.returncode:
+                    said = last_words(done.stderr.splitlines())
+                    raise ProblemError(409, "evaluation", f"these cannot be compared: {said}")
+        found: dict[str, Any] = json.loads((output / COMPARISON).read_bytes())
+        return found
+
+    def _file(self, evaluation_id: str, name: str) -> Path:
+        self._store.document(_WHAT, evaluation_id)
+        path = evaluation_folder(self._settings.own_folder, evaluation_id) / name
+        if not path.is_file():
+            raise not_found(name, f"of evaluation {evaluation_id}")
+        return path
+
+
+def need_laboratory() -> None:
+    """Raise `MissingExtraError` if the laboratory cannot run here."""
+    if any(find_spec(name) is None for name in _LABORATORY):
+        raise MissingExtraError("evaluating models", "train")
+
+
+def evaluation_folder(folder: Path, evaluation_id: str) -> Path:
+    """Return where an evaluation lies, in the server's folder."""
+    return folder / "evaluations" / evaluation_id
+
+
+def last_words(lines: list[str]) -> str:
+    """Return what a command of ours said at the end."""
+    said = [line.removeprefix("taggram: ") for line in lines if line.strip()]
+    return said[-1] if said else "it said nothing"
+
+
+def _to_evaluation(document: dict[str, Any]) -> Evaluation:
+    url = f"{PREFIX}/evaluations/{document['id']}"
+    return Evaluation(
+        id=document["id"],
+        model=document["model"],
+        dataset=document["dataset"],
+        split=document["split"],
+        created_at=moment(document["created_at"]),
+        n_clips=document["n_clips"],
+        figures=[schemas.Figure(**figure) for figure in document["figures"]],
+        document_url=f"{url}/document",
+        report_url=f"{url}/report",
+    )

@@ -1,0 +1,143 @@
+"""Plans for file tags: made, applied and taken back by jobs; kept as documents, their changes as files.
+
+A plan names only files of the library, because it is made from it here; what a client sends are the numbers of
+changes to leave out.
+"""
+
+import json
+import secrets
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from taggram.library.file_tags.plan import Change, read_plan
+from taggram.server import presentation, schemas
+from taggram.server.jobs import JobQueue, moment
+from taggram.server.problems import ProblemError, not_found
+from taggram.server.schemas import ApplyRequest, ChangePage, Job, Plan, PlanRequest
+from taggram.server.settings import Settings
+from taggram.server.shelf import Shelf
+from taggram.server.store import Store
+
+_RUNNING = ("making", "applying", "undoing")
+_WHAT = "plan"
+
+
+class Plans:
+    """Knows the plans, and has them made, applied and taken back."""
+
+    def __init__(self, settings: Settings, store: Store, jobs: JobQueue, shelf: Shelf) -> None:
+        self._settings = settings
+        self._store = store
+        self._jobs = jobs
+        self._shelf = shelf
+
+    def make(self, wish: PlanRequest) -> Job:
+        """Let a plan be made.
+
+        Raises
+        ------
+        ExpressionError
+            If the query cannot be read.
+        ProblemError
+            404 if a track is not there.
+        """
+        with self._shelf.view() as view:
+            if wish.track_ids:
+                for track_id in wish.track_ids:
+                    if view.library.file_by_id(track_id) is None:
+                        raise not_found("track", track_id)
+                chosen = wish.track_ids
+            else:
+                found = view.catalogue.search(wish.query, sort="added")
+                chosen = view.catalogue.file_ids[found.rows].tolist()
+        plan_id = secrets.token_hex(16)
+        document = {"query": wish.query, "options": wish.options.model_dump(), "state": "making"}
+        folder = plans_folder(self._settings.own_folder)
+        folder.mkdir(exist_ok=True)
+        (folder / f"{plan_id}.files.json").write_text(json.dumps(chosen), encoding="ascii")
+        self._store.put_document(_WHAT, plan_id, document)
+        name = wish.query or (f"{len(chosen)} tracks" if wish.track_ids else "everything")
+        return self._jobs.submit("plan", f"Plan for {name}", {"plan": plan_id})
+
+    def all(self) -> list[Plan]:
+        """Return all plans, the newest first."""
+        return [_to_plan(document) for document in self._store.documents(_WHAT)]
+
+    def get(self, plan_id: str) -> Plan:
+        """Return a plan."""
+        return _to_plan(self._store.document(_WHAT, plan_id))
+
+    def changes(self, plan_id: str, offset: int, limit: int) -> ChangePage:
+        """Return a part of the changes of a plan."""
+        plan = self.get(plan_id)
+        if plan.state == "making":
+            raise ProblemError(409, "not_ready", "the plan is still being made", "wait for its job")
+        changes = list(islice(enumerate(self._read(plan_id)), offset, offset + limit))
+        with self._shelf.library() as library:
+            roots = library.roots()
+            ids = {path: library.file(path) for path in {change.file for _, change in changes}}
+        items = [
+            schemas.Change(
+                number=number,
+                track_id=file.id if (file := ids[change.file]) else None,
+                path=presentation.relative_path(change.file, roots),
+                field=change.field,
+                before=[presentation.text(value) for value in change.before],
+                after=list(change.after),
+                why=change.why,
+            )
+            for number, change in changes
+        ]
+        return ChangePage(total=plan.n_changes, items=items)
+
+    def apply(self, plan_id: str, wish: ApplyRequest) -> Job:
+        """Let the changes be written."""
+        return self._submit("apply", plan_id, {"exclude": wish.exclude})
+
+    def undo(self, plan_id: str) -> Job:
+        """Let what was written be taken back."""
+        if not self._store.document(_WHAT, plan_id).get("runs"):
+            raise ProblemError(409, "nothing_written", "nothing was written for this plan")
+        return self._submit("undo", plan_id, {})
+
+    def _submit(self, kind: Any, plan_id: str, task: dict[str, Any]) -> Job:
+        document = self._store.document(_WHAT, plan_id)
+        key = f"{kind}:{plan_id}"
+        same = self._store.job_of_key(key)
+        if document["state"] in _RUNNING and not (same and not same.has_ended):
+            raise ProblemError(409, "not_ready", f"the plan is {document['state']}", "wait for its job")
+        what = "Write" if kind == "apply" else "Take back"
+        name = f"{what} the tags of {document.get('n_files', 0)} files"
+        return self._jobs.submit(kind, name, {"plan": plan_id, **task}, key=key)
+
+    def _read(self, plan_id: str) -> Iterator[Change]:
+        return read_plan(plan_path(self._settings.own_folder, plan_id))
+
+
+def plans_folder(folder: Path) -> Path:
+    """Return where plans lie, in the server's folder."""
+    return folder / "plans"
+
+
+def plan_path(folder: Path, plan_id: str) -> Path:
+    """Return where the changes of a plan lie."""
+    return plans_folder(folder) / f"{plan_id}.jsonl"
+
+
+def _to_plan(document: dict[str, Any]) -> Plan:
+    return Plan(
+        id=document["id"],
+        created_at=moment(document["created_at"]),
+        query=document["query"],
+        options=schemas.PlanOptions(**document["options"]),
+        state=document["state"],
+        n_files=document.get("n_files", 0),
+        n_changes=document.get("n_changes", 0),
+        n_unchanged=document.get("n_unchanged", 0),
+        problems=document.get("problems", []),
+        values=document.get("values", {}),
+        outcomes=document.get("outcomes", {}),
+        messages=document.get("messages", []),
+    )

@@ -1,0 +1,1 @@
+"""What workers do, one file per kind of job: `run(job_id, task, worker)` does it and says how it ended."""
