@@ -27,6 +27,8 @@ class Player {
   isPlaying = $state(false);
   /** Position in the moments being played, from 0; null if the song simply runs. */
   span = $state<number | null>(null);
+  /** Key of the sound whose timeline is on the page; the bar at the bottom would only repeat it. */
+  shownKey = $state<string | null>(null);
   private spans: Span[] = [];
   private readonly audio = new Audio();
   private frame = 0;
