@@ -1,1 +1,0 @@
-import"./App--HEBGeug.js";import{C as e,T as t}from"./index-CG-2uGen.js";var n=t(`<div class="page"><div class="page-heading"><h1>Map</h1></div></div>`);function r(t){var r=n();e(t,r)}export{r as default};
