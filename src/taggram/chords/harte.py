@@ -178,6 +178,21 @@ def format_label(root: int, quality: str, bass: int = 0, *, spelling: Spelling =
     return f"{names[root]}:{quality}" + (f"/{format_degree(bass, quality)}" if bass else "")
 
 
+def transpose_label(label: str, semitones: int) -> str:
+    """Return a label so many semitones higher, its root spelled with sharps; the rest stays as it is.
+
+    Examples
+    --------
+    >>> transpose_label("Bb:min7(11)/b3", 3), transpose_label("N", 3)
+    ('C#:min7(11)/b3', 'N')
+    """
+    match = _LABEL.fullmatch(label)
+    if match is None:
+        return label
+    root = (_LETTERS[match["letter"]] + _sharps(match["accidentals"]) + semitones) % 12
+    return SHARPS[root] + label[match.end("accidentals") :]
+
+
 def format_degree(interval: int, quality: str) -> str:
     """Return the usual name of an interval in a chord: the sixth of a `dim7` is its `bb7`."""
     if interval == 6 and 6 not in QUALITIES[quality]:

@@ -5,6 +5,7 @@ tone, under whatever name the layout asks for: content decides what a file is.
 """
 
 import csv
+import json
 import pickle
 import wave
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -160,6 +161,53 @@ def pop909(root: Path, _: pytest.MonkeyPatch) -> None:
         (root / name / "chord_midi.txt").write_text("0.0\t0.5\tN\n0.5\t2.0\tF#:min7/b3\n", encoding="utf-8")
 
 
+CHORDS = "0.000 0.104 N\n0.104 1.858 Ab:min\n1.858 2.000 Bb:maj(*3)\n"
+
+
+def isophonics(root: Path, _: pytest.MonkeyPatch) -> None:
+    """Three songs of three albums."""
+    folder = root / "The Beatles Annotations" / "chordlab"
+    for split in SPLIT_NAMES:
+        album = next(f"Album {n}" for n in range(1000) if derive_split(f"The Beatles/Album {n}") == split)
+        path = folder / "The Beatles" / album / "01_-_Song.lab"
+        path.parent.mkdir(parents=True)
+        path.write_text(CHORDS, encoding="utf-8")
+        write_sound(root / "audio" / "The Beatles" / album / "01_-_Song.wav")
+
+
+def billboard(root: Path, _: pytest.MonkeyPatch) -> None:
+    """Three songs and the one that runs backwards."""
+    rows = [
+        ["id", "chart_date", "target_rank", "actual_rank", "title", "artist", "peak_rank", "weeks_on_chart"]
+    ]
+    for number, split in enumerate((*SPLIT_NAMES, "train"), start=971):
+        rows.append([str(number), "1961-07-03", "1", "1", "Song", artist_of_split(split), "1", "1"])
+        text = CHORDS if number != 974 else "2.0 1.0 C:maj\n"
+        path = root / "McGill-Billboard" / f"{number:04}" / "full.lab"
+        path.parent.mkdir(parents=True)
+        path.write_text(text, encoding="utf-8")
+        if number != 974:
+            write_sound(root / "audio" / f"{number:04}.wav")
+    write_rows(root / "billboard-2.0-index.csv", rows)
+
+
+def guitarset(root: Path, _: pytest.MonkeyPatch) -> None:
+    """Three excerpts by three players; what was played is not what was asked for."""
+    for player in ("00", "04", "05"):
+        name = f"{player}_BN1-129-Eb_comp"
+        sheets = [
+            {
+                "namespace": "chord",
+                "data": [{"time": 0.0, "duration": 0.05, "value": label, "confidence": None}],
+            }
+            for label in ("D#:maj", "G:7")
+        ]
+        path = root / "annotation" / f"{name}.jams"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"annotations": [{"namespace": "tempo"}, *sheets]}), encoding="utf-8")
+        write_sound(root / "audio_mono-mic" / f"{name}_mic.wav")
+
+
 def quadrants(root: Path, patch: pytest.MonkeyPatch) -> None:
     """Three excerpts; one is enough for a name to be in the vocabulary."""
     patch.setattr(four_q, "_LEAST", {"": 1})
@@ -221,11 +269,14 @@ def synthetic_set(root: Path, _: pytest.MonkeyPatch) -> None:
 
 
 FAMILIES: Mapping[str, Builder] = {
+    "billboard": billboard,
     "emotify": emotify,
     "fma": fma,
     "folder": folder,
     "four_q": quadrants,
     "gtzan": gtzan,
+    "guitarset": guitarset,
+    "isophonics": isophonics,
     "magnatagatune": magnatagatune,
     "msd": million_songs,
     "mtg_jamendo": mtg_jamendo,
