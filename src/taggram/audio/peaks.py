@@ -98,7 +98,7 @@ class PeakMeter:
 
 def pack_peaks(peaks: Peaks) -> bytes:
     """Return peaks as bytes, to be kept."""
-    return np.float64(peaks.duration).astype("<f8").tobytes() + peaks.parts.tobytes()
+    return np.array(peaks.duration, "<f8").tobytes() + peaks.parts.tobytes()
 
 
 def unpack_peaks(data: bytes) -> Peaks:

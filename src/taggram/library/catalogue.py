@@ -193,7 +193,7 @@ class Catalogue:
 
     def scores(self, tag: str) -> NDArray[np.float32]:
         """Return the scores of a tag over all rows; 0 where nothing was heard."""
-        return self._scores.values[self._scores.columns[self.tag(tag).name]]
+        return np.asarray(self._scores.values[self._scores.columns[self.tag(tag).name]])
 
     def rows_of(self, file_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of files, −1 for those that are not here."""
@@ -365,7 +365,7 @@ class _Columns:
         return len(self._files.file_ids)
 
     def scores(self, tag: str) -> Floats:
-        return self._scores.values[self._scores.columns[tag]]
+        return np.asarray(self._scores.values[self._scores.columns[tag]])
 
     def numbers(self, field: str) -> Floats:
         return self._files.numbers[field]
@@ -388,8 +388,8 @@ def _state(library: Library, model: ModelRow) -> tuple[object, ...]:
         "total(recording_id) FROM file"
     )
     taught = library.rows(
-        "SELECT own_tag.id, name, category, count(is_accepted), sum(is_accepted), max(own_tag_example.created_at) "
-        "FROM own_tag LEFT JOIN own_tag_example ON own_tag_id = own_tag.id GROUP BY own_tag.id"
+        "SELECT own_tag.id, name, category, count(is_accepted), sum(is_accepted), "
+        "max(own_tag_example.created_at) FROM own_tag LEFT JOIN own_tag_example ON own_tag_id = own_tag.id GROUP BY own_tag.id"
     )
     return files, (newest.id, library.version(newest)), taught
 

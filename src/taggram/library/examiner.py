@@ -31,7 +31,7 @@ class Examiner:
     timeout
         Seconds that one file may take.
     max_memory
-        Bytes of address space that the child may take, where the operating system can limit it; 0 is no limit.
+        Bytes of address space that the child may take, where the system can limit it; 0 is no limit.
     """
 
     def __init__(self, *, timeout: float = 600.0, max_memory: int = 0) -> None:

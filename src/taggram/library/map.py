@@ -183,14 +183,14 @@ def _read_components(library: Library, model: ModelRow, space: Space) -> tuple[N
         [np.full(block.stop - block.start, np.sqrt(weights[name])) for name, block in space.blocks.items()]
     ).astype(np.float32)  # then distances go by the weighted similarity
     axes: Floats | None = None
-    ids, parts = [np.empty(0, np.int64)], [np.empty((0, 2), np.float32)]
+    ids = [np.empty(0, np.int64)]
+    parts: list[Floats] = []
     for own_ids, vectors in vector_batches(library, model, space):
         if axes is None:
             axes = _principal_axes(vectors * roots)
-            parts = []
         ids.append(own_ids)
-        parts.append((vectors * roots) @ axes)
-    return np.concatenate(ids), np.concatenate(parts)
+        parts.append(np.asarray((vectors * roots) @ axes, np.float32))
+    return np.concatenate(ids), np.concatenate(parts) if parts else np.empty((0, 2), np.float32)
 
 
 def _principal_axes(vectors: Floats) -> Floats:

@@ -1,7 +1,7 @@
 """Plans for file tags: made, applied and taken back by jobs; kept as documents, their changes as files.
 
-A plan names only files of the library, because it is made from it here; what a client sends are the numbers of
-changes to leave out.
+A plan names only files of the library, because it is made from it here; what a client sends are the numbers
+of changes to leave out.
 """
 
 import json

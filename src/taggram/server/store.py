@@ -268,7 +268,8 @@ class Store:
         kinds = tuple(kinds)
         with self.transaction():
             rows = self.rows(
-                f"UPDATE job SET state = 'decoding', message = '', n_attempts = n_attempts + 1 WHERE number = ("
+                "UPDATE job SET state = 'decoding', message = '', n_attempts = n_attempts + 1 "
+                "WHERE number = ("
                 f"SELECT min(number) FROM job WHERE state = 'queued' AND kind IN ({_marks(kinds)})) "
                 f"RETURNING {_JOB}",
                 kinds,
@@ -442,8 +443,10 @@ _JOB = (
 
 
 def _job_row(row: tuple[Any, ...]) -> JobRow:
-    *head, error, task, key, n_attempts = row
-    return JobRow(*head, error and json.loads(error), json.loads(task), key, n_attempts)
+    values = dict(zip(_JOB.split(", "), row, strict=True))
+    values["error"] = values["error"] and json.loads(values["error"])
+    values["task"] = json.loads(values["task"])
+    return JobRow(**values)
 
 
 def _document(row: tuple[Any, ...]) -> dict[str, Any]:

@@ -123,8 +123,8 @@ class Worker:
         except TaggramError as error:
             self._write({"failed": describe(error).model_dump(exclude_none=True)})
         except MemoryError:
-            error = TaggramError("the job needs more memory than a worker may take")
-            self._write({"failed": describe(error).model_dump(exclude_none=True)})
+            full = TaggramError("the job needs more memory than a worker may take")
+            self._write({"failed": describe(full).model_dump(exclude_none=True)})
         except Exception as error:
             problem = describe(error).model_dump(exclude_none=True)
             self._write({"failed": problem, "trace": traceback.format_exc()})

@@ -144,15 +144,15 @@ def list_similar(
 ) -> list[SimilarTrack]:
     """List tracks of the library that sound alike, and why."""
     weights = read_weights(sound, genre, mood, instrument)
-    sound = server.store.analysis(analysis_id).sound
+    heard = server.store.analysis(analysis_id).sound
     with server.shelf.view() as view:
         model = view.catalogue.model
-        if model.weights_sha256 != sound.specification.weights_sha256:
+        if model.weights_sha256 != heard.specification.weights_sha256:
             raise ProblemError(
                 409, "other_model", f"the library was heard by {model.name!r}, and this by another model",
                 f"analyse the file again with model={model.name}",
             )  # fmt: skip
-        query = view.finder.query_of_results([sound.result])
+        query = view.finder.query_of_results([heard.result])
         return presentation.similar_tracks(view, query, n, weights, per_artist, where)
 
 

@@ -1,6 +1,6 @@
 """Long work: how far it is, and its end."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
@@ -13,7 +13,9 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 JobId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 LastEventId = Annotated[str | None, Header(max_length=20, description="Go on behind this event.")]
-_EVENTS = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Events."}}
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Events."}
+}
 
 
 @router.get("")

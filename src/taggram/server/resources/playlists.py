@@ -72,7 +72,7 @@ def _make(view: View, wish: PlaylistRequest) -> playlist_files.Playlist:
         per_artist=wish.per_artist,
         where=wish.where,
         seed=wish.seed,
-        weights=dict(wish.weights),
+        weights=dict(wish.weights.items()),
     )
     if isinstance(wish, QueryPlaylist):
         return maker.from_query(wish.query, limits, title=wish.title)
