@@ -1,4 +1,4 @@
-r"""Render the songs, train both chord networks, fit the decoder, judge, and write model file, card and table.
+r"""Render songs, train both chord networks, fit the decoder, judge, and write model file, card and results.
 
     python scripts/train_chord_model.py --shared ../shared --sound-fonts /usr/share/sounds/sf2 \\
         --cache DIR --output src/taggram/models/chords.onnx --results docs/results/chords.md
@@ -10,11 +10,16 @@ lossless, csound-soundfont, opl3-soundfont (training) and timgm6mb-soundfont (te
 
 import argparse
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from taggram.lab.chords.corpus import ChordCorpus
+from taggram.lab.chords.project import ChordProject
+from taggram.lab.chords.report import write_card, write_results
+from taggram.lab.chords.training import Schedule
+from taggram.lab.datasets import load_dataset
 
 
 def main() -> None:
@@ -24,6 +29,31 @@ def main() -> None:
     music = arguments.shared / "music"
     corpus = ChordCorpus(arguments.cache / "corpus", music / "pop909", arguments.sound_fonts)
     corpus.hear(arguments.takes)
+    project = ChordProject(
+        corpus,
+        cache=arguments.cache,
+        billboard=music / "billboard",
+        pop909=music / "pop909",
+        schedules={
+            "conv_gru": replace(Schedule(), n_steps=arguments.steps),
+            # As in the tutorial: one learning rate of 0.01 and 32 patches; no colour, no transposition.
+            "tutorial": replace(
+                Schedule(),
+                n_steps=arguments.tutorial_steps,
+                batch_size=32,
+                learning_rate=0.01,
+                weight_decay=0.0,
+            ),
+        },
+    )
+    for name in ("tutorial", "conv_gru"):
+        project.train(name)
+    ours = project.finish("conv_gru", arguments.output)
+    tutorial = project.finish("tutorial", arguments.cache / "tutorial.onnx")
+    tracks = load_dataset("pop909").tracks(music / "pop909", "test")
+    arguments.results.write_text(write_results(ours, tutorial, corpus, tracks), encoding="utf-8")
+    card = write_card(ours, arguments.output.stat().st_size)
+    arguments.output.with_suffix(".md").write_text(card, encoding="utf-8")
 
 
 def _arguments() -> argparse.Namespace:
@@ -33,8 +63,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, required=True, help="folder for everything computed on the way")
     parser.add_argument("--output", type=Path, required=True, help="model file; the card goes beside it")
     parser.add_argument("--results", type=Path, required=True, help="page of results")
-    parser.add_argument("--takes", type=int, default=4, help="renderings of every training song")
-    parser.add_argument("--steps", type=int, default=2500, help="steps of training")
+    parser.add_argument("--takes", type=int, default=2, help="renderings of every training song")
+    parser.add_argument("--steps", type=int, default=Schedule.n_steps, help="steps of training")
+    parser.add_argument("--tutorial-steps", type=int, default=600, help="of the tutorial's network")
     parser.add_argument("--threads", type=int, default=1, help="of the training; 1 gives the same sums again")
     arguments = parser.parse_args()
     arguments.cache.mkdir(parents=True, exist_ok=True)
