@@ -7,6 +7,8 @@ export class Problem extends Error {
     readonly remedy = "",
     /** Seconds after which the same request may succeed; null if nothing was said. */
     readonly retryAfter: number | null = null,
+    /** Of an expression: where it is wrong, in characters (not UTF-16 units); null if nowhere in particular. */
+    readonly place: { start: number; end: number } | null = null,
   ) {
     super([title, detail, remedy].filter(Boolean).join(" "));
     this.name = "Problem";
@@ -31,6 +33,11 @@ export class Problem extends Error {
     );
   }
 
+  /** Whatever was thrown, as a problem. */
+  static of(error: unknown): Problem {
+    return error instanceof Problem ? error : new Problem(-1, "Something went wrong in the page", String(error));
+  }
+
   /** Read a problem from the body of a failed answer. */
   static parse(status: number, body: string, retryAfter: string | null): Problem {
     const seconds = Number.parseFloat(retryAfter ?? "");
@@ -38,7 +45,9 @@ export class Problem extends Error {
     try {
       const told = JSON.parse(body) as Record<string, unknown>;
       const text = (key: string) => (typeof told[key] === "string" ? (told[key] as string) : "");
-      return new Problem(status, text("title") || `Error ${status}`, text("detail"), text("remedy"), wait);
+      const { start, end } = told;
+      const place = typeof start === "number" && typeof end === "number" ? { start, end } : null;
+      return new Problem(status, text("title") || `Error ${status}`, text("detail"), text("remedy"), wait, place);
     } catch {
       return new Problem(status, `Error ${status}`, body.slice(0, 200), "", wait);
     }

@@ -31,6 +31,7 @@ export type Evidence = Schemas["Evidence"];
 
 export type Track = Schemas["Track"];
 export type TrackDetail = Schemas["TrackDetail"];
+export type TrackTag = Schemas["TrackTag"];
 export type TrackHit = Schemas["TrackHit"];
 export type TrackPage = Schemas["TrackPage"];
 export type TrackIds = Schemas["TrackIds"];
