@@ -16,6 +16,9 @@ export class Upload {
   jobId = $state<string | null>(null);
   problem = $state<Problem | null>(null);
   readonly abort = new AbortController();
+  /** Tell how it ended; called once. */
+  end: (analysisId: string | null) => void = () => undefined;
+  private readonly ending = new Promise<string | null>((resolve) => (this.end = resolve));
 
   constructor(
     readonly key: number,
@@ -25,6 +28,18 @@ export class Upload {
 
   get job(): Job | undefined {
     return this.jobId === null ? undefined : jobs.known.get(this.jobId);
+  }
+
+  /** Resolve with the id of what was heard as soon as it is known; null if nothing was. */
+  heard(): Promise<string | null> {
+    return this.ending;
+  }
+
+  /** Why nothing was heard. */
+  get failure(): Problem {
+    if (this.problem) return this.problem;
+    const { error, message } = this.job ?? {};
+    return new Problem(error?.status ?? 0, `${this.file.name} was not heard`, error?.detail ?? message ?? "", error?.remedy);
   }
 
   /** Id of what was heard; null until it is there. */
@@ -62,7 +77,10 @@ class Uploads {
 
   cancel(item: Upload): void {
     item.abort.abort();
-    if (item.state === "waiting") item.state = "cancelled";
+    if (item.state === "waiting") {
+      item.state = "cancelled";
+      item.end(null);
+    }
     if (item.jobId) void jobs.cancel(item.jobId);
   }
 
@@ -99,6 +117,7 @@ class Uploads {
         item.problem = error;
         item.state = "failed";
       } else item.state = "cancelled";
+      item.end(null);
     }
   }
 
@@ -124,6 +143,7 @@ class Uploads {
   private remember(item: Upload, job: Job): void {
     const id = analysisOf(job);
     if (id && !this.sounds.has(id)) this.sounds.set(id, URL.createObjectURL(item.file));
+    item.end(id);
   }
 }
 
