@@ -1,1 +1,0 @@
-import"./App-CPHIgLR_.js";import{A as e,M as t}from"./index-DfH-schX.js";var n=t(`<div class="page"><div class="page-heading"><h1>Map</h1></div></div>`);function r(t){var r=n();e(t,r)}export{r as default};
