@@ -27,7 +27,8 @@ def statistics(n_stages: int = 2, weight: float = 1.0, seconds: float = 0.5) -> 
 def noisy_evidence(states: np.ndarray, rng: np.random.Generator, clarity: float = 1.0) -> np.ndarray:
     logits = rng.standard_normal((len(states), 25))
     logits[np.arange(len(states)), states] += clarity
-    return (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))).astype(np.float32)
+    evidence: np.ndarray = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return evidence.astype(np.float32)
 
 
 def log_probability(path: np.ndarray, evidence: np.ndarray, stats: ChordStatistics) -> float:

@@ -1,6 +1,7 @@
 """Every form of the output says the same."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -93,10 +94,7 @@ def test_no_chord_at_all_can_be_written(form: str) -> None:
 def test_times_of_a_chart_never_show_sixty_seconds() -> None:
     rng = np.random.default_rng(0)
     starts = np.sort(np.append(rng.uniform(0, 7300, 300), [59.96, 119.99, 3599.97]))
-    chords = tuple(
-        ChordSegment(float(a), float(b), 0, "maj", 0, 1.0)
-        for a, b in zip(starts[:-1], starts[1:], strict=True)
-    )
+    chords = tuple(ChordSegment(float(a), float(b), 0, "maj", 0, 1.0) for a, b in pairwise(starts))
     text = write_table(ChordResult(chords, 7300.0, None, 0.0, "majmin", "chords")).decode()
     assert ":60" not in text
     assert "1:00:00.0" in text

@@ -20,7 +20,7 @@ from taggram.chords.harte import (
 def test_labels_are_a_round_trip(quality: str, root: int) -> None:
     for bass in QUALITIES[quality]:
         for spelling in ("sharps", "flats"):
-            chord = parse_chord(format_label(root, quality, bass, spelling=spelling))  # type: ignore[arg-type]
+            chord = parse_chord(format_label(root, quality, bass, spelling=spelling))
             assert chord is not None
             assert (chord.root, chord.quality, chord.bass) == (root, quality, bass)
             assert chord.intervals == QUALITIES[quality]

@@ -22,9 +22,10 @@ from taggram.chords.recogniser import ChordRecogniser
 from taggram.chords.result import ChordResult
 from taggram.chords.tuning import estimate_tuning
 from taggram.chords.vocabulary import VOCABULARIES, Vocabulary, VocabularyName
-from taggram.errors import EvaluationError
+from taggram.errors import AudioError, EvaluationError
 from taggram.lab.chords.corpus import SAMPLE_RATE, Item
 from taggram.lab.chords.targets import IGNORED, N_QUALITIES, N_ROOTS, NO_ROOT, Targets, compute_targets
+from taggram.lab.datasets._base import Segment, Track
 from taggram.lab.metrics.chords import (
     ChordScores,
     Figure,
@@ -123,6 +124,40 @@ def judge(recogniser: ChordRecogniser, items: Iterable[Item], vocabulary: Vocabu
     )
 
 
+def judge_recordings(
+    recogniser: ChordRecogniser, tracks: Iterable[Track], vocabulary: VocabularyName
+) -> tuple[dict[str, Figure], dict[str, str]]:
+    """Judge a model on the recordings of a dataset.
+
+    Returns
+    -------
+    The figures of the songs that could be heard, and song → why it could not be.
+
+    Raises
+    ------
+    EvaluationError
+        If no song could be heard.
+    """
+    scores, left_out = [], {}
+    for track in tracks:
+        try:
+            result = recogniser.recognise(track.path, vocabulary=vocabulary)
+        except (AudioError, OSError) as error:
+            left_out[track.id] = str(error)
+            continue
+        intervals = np.array([(chord.start, chord.end) for chord in result.chords])
+        chords = [chord for chord in track.segments if chord.end > chord.start]
+        reference = np.array([(chord.start, chord.end) for chord in chords])
+        names = [chord.label for chord in chords]
+        scores.append(score_song(reference, names, intervals, [chord.label() for chord in result.chords]))
+    if not scores:
+        raise EvaluationError(
+            f"none of {len(left_out)} songs could be heard, the first because: "
+            f"{next(iter(left_out.values()), 'the split is empty')}"
+        )
+    return summarise(scores, np.random.default_rng(0)), left_out
+
+
 def hear_evidence(network: ChordNetwork, item: Item) -> Evidence:
     """Return what a network says of all frames of an item, on the item's own tuning."""
     assert item.waveform is not None
@@ -205,8 +240,6 @@ def _segments(
 
 def _targets_of(result: ChordResult, times: Floats) -> Targets:
     """Write a result out frame by frame, as annotations are."""
-    from taggram.lab.datasets._base import Segment
-
     return compute_targets((Segment(c.start, c.end, c.label()) for c in result.chords), times)
 
 
