@@ -1,0 +1,83 @@
+"""Models: list them, measure them here, put them side by side, and let two hear one song."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.web.conftest import OpenPage, Site, wait_until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.usefixtures("browser")
+EVALUATE_S = 180.0
+
+
+def test_list(open_page: OpenPage, site: Site) -> None:
+    page = open_page(f"{site.url}/#/models")
+    page.locator("li.card").nth(2).wait_for()
+    models = {model["name"]: model for model in site.get("models")}
+    assert set(page.locator("li.card h2").all_inner_texts()) == set(models) == {"default", "tiny", "coarse"}
+    card = page.locator("li.card", has_text="default").first
+    assert f"{models['default']['n_tags']} tags" in card.inner_text()
+
+
+def evaluate(page: "Page", model: str) -> None:
+    """Let a model be evaluated on the tones, and wait for its row."""
+    page.get_by_label("Model").select_option(model)
+    page.get_by_role("button", name="Evaluate").click()
+    row = page.get_by_role("row", name=re.compile(f"^Compare {model} "))
+    wait_until(page, lambda: row.count() == 1, EVALUATE_S)
+
+
+def test_evaluate_and_compare(open_page: OpenPage, site: Site) -> None:
+    page = open_page(f"{site.url}/#/models/evaluations")
+    for model in ("tiny", "coarse"):
+        evaluate(page, model)
+    measured = {each["model"]: each for each in site.get("evaluations")}
+    assert set(measured) == {"tiny", "coarse"}
+    recall = next(figure for figure in measured["tiny"]["figures"] if figure["name"] == "recall")
+    assert f"{recall['value']:.3f}" in page.get_by_role("row", name=re.compile("^Compare tiny")).inner_text()
+
+    page.get_by_role("row", name=re.compile("^Compare tiny")).get_by_role("button", name="Report").click()
+    report = page.frame_locator("iframe[title=Report]")
+    report.get_by_role("heading", level=1).get_by_text("tiny on folder:names").wait_for()
+    page.keyboard.press("Escape")
+
+    for model in ("tiny", "coarse"):
+        page.get_by_label(f"Compare {model} on").check()
+    page.get_by_role("link", name="Compare 2").click()
+    page.get_by_role("heading", name="Tags won").wait_for(timeout=120_000)
+    ids = ",".join(measured[model]["id"] for model in ("tiny", "coarse"))
+    (column,) = site.get(f"comparison?ids={ids}")["columns"]
+    assert column["n_clips"] == 12
+    for model in column["models"]:
+        won = page.locator(".wins li", has_text=model["label"])
+        assert won.inner_text().split()[0] == str(model["n_wins"])
+    difference = column["models"][1]["figures"]["recall"]["difference"]
+    sign = "−" if difference["value"] < 0 else "+"
+    recalls = page.locator("figure", has_text="Recall").first
+    assert f"{sign}{abs(difference['value']):.3f}" in recalls.inner_text()
+
+
+def test_one_song_through_two_models(open_page: OpenPage, site: Site, medley: Path) -> None:
+    page = open_page(f"{site.url}/#/models/song")
+    first, second = page.locator("select").all()
+    first.select_option("default")
+    second.select_option("tiny")
+    page.set_input_files("input[type=file]", medley)
+    wait_until(page, lambda: page.locator(".stage").count() == 2, EVALUATE_S)
+    default, tiny = (page.locator(".stage").nth(place) for place in (0, 1))
+    assert default.locator(".label").count() == 24
+    assert set(tiny.locator(".label").all_inner_texts()) == {"low", "middle", "high"}
+
+    # One playhead and one stretch of time for both.
+    default.get_by_role("slider").focus()
+    page.keyboard.press("End")
+    ends = [each.get_by_role("slider").get_attribute("aria-valuenow") for each in (default, tiny)]
+    assert float(ends[0] or 0) > 80
+    assert ends[0] == ends[1]
+    page.keyboard.press("+")
+    assert page.get_by_role("button", name="Whole song").count() == 2
