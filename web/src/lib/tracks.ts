@@ -14,13 +14,9 @@ export function nameOf(track: Track): string {
   return track.artist ? `${titleOf(track)} – ${track.artist}` : titleOf(track);
 }
 
-export function keyOf(track: Track): string {
-  return `track:${track.id}`;
-}
-
 /** Whether the track's sound is the one in the player, and runs. */
 export function isPlaying(track: Track): boolean {
-  return player.isPlaying && player.isLoaded(keyOf(track));
+  return player.isPlaying && player.isLoaded(sourceOfTrack(track).key);
 }
 
 /** Play a track, or pause it if it is playing. */
@@ -29,6 +25,7 @@ export function togglePlay(track: Track): void {
   else player.play(sourceOfTrack(track));
 }
 
+/** Play moments of a track, one after the other. */
 export function playMoments(track: Track, moments: Span[]): void {
   player.playSpans(sourceOfTrack(track), moments);
 }
