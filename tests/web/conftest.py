@@ -169,7 +169,7 @@ def open_page(browser: "Browser") -> Iterator[OpenPage]:
 
 
 def _is_expected(complaint: str) -> bool:
-    """Whether the browser only notes that a request was refused, or that nobody answered; the page says so itself."""
+    """Whether the browser only notes that a request failed; the page says so itself."""
     return complaint.startswith("Failed to load resource") or "ERR_CONNECTION_REFUSED" in complaint
 
 

@@ -127,7 +127,7 @@ def test_why_this_tag_plays_its_strongest_moments(page: "Page", site: Site, medl
     buttons = why.locator("button.moment")
     buttons.nth(2).wait_for()
     texts = buttons.all_inner_texts()
-    assert [text.splitlines()[0] for text in texts] == [
+    assert [text.splitlines()[1] for text in texts] == [
         f"{format_time(moment['start'])}–{format_time(moment['end'])}" for moment in moments
     ]
     first, second = moments[0], moments[1]
