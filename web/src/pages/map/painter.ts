@@ -7,6 +7,8 @@ import { WebglPainter } from "./webgl_painter";
 export interface Look {
   /** By score 0 to 255: red, green, blue and opacity, bytes. */
   colours: Uint8ClampedArray;
+  /** Of a chosen point, whatever its score. */
+  markColour: [number, number, number];
   /** Of every point, 0 to 255. */
   scores: Uint8Array;
   /** 1 for a point that is chosen, 0 else. */

@@ -2,7 +2,7 @@
 import type { Look, Painter, Sight } from "./painter";
 import type { Points } from "./points";
 
-const MARK_SCALE = 1.8; // of the diameter of a marked point
+const MARK_SCALE = 1.4; // of the diameter of a marked point
 
 export class PixelPainter implements Painter {
   readonly name = "pixels";
@@ -11,6 +11,7 @@ export class PixelPainter implements Painter {
   private look: Look | null = null;
   /** By score, mixed with the page, as pixels (little-endian RGBA). */
   private readonly pixels = new Uint32Array(256);
+  private markPixel = 0;
 
   constructor(
     canvas: HTMLCanvasElement,
@@ -27,9 +28,9 @@ export class PixelPainter implements Painter {
       const [red, green, blue, alpha] = look.colours.subarray(4 * score, 4 * score + 4);
       const mix = (channel: number, behind: number) => Math.round(behind + ((channel - behind) * alpha!) / 255);
       const [behindRed, behindGreen, behindBlue] = look.background;
-      this.pixels[score] =
-        ((255 << 24) | (mix(blue!, behindBlue) << 16) | (mix(green!, behindGreen) << 8) | mix(red!, behindRed)) >>> 0;
+      this.pixels[score] = pixelOf(mix(red!, behindRed), mix(green!, behindGreen), mix(blue!, behindBlue));
     }
+    this.markPixel = pixelOf(...look.markColour);
   }
 
   paint({ scale, shift, width, height, size }: Sight): void {
@@ -51,7 +52,7 @@ export class PixelPainter implements Painter {
       const row = Math.floor(y[point]! * scaleY + shiftY);
       const { reach, offsets } = shape;
       if (column < reach || row < reach || column >= width - reach || row >= height - reach) continue;
-      const pixel = this.pixels[marks[point] ? 255 : scores[point]!]!;
+      const pixel = marks[point] ? this.markPixel : this.pixels[scores[point]!]!;
       const centre = row * width + column;
       for (let i = 0; i < offsets.length; i++) target[centre + offsets[i]!] = pixel;
     }
@@ -61,6 +62,10 @@ export class PixelPainter implements Painter {
   close(): void {
     this.image = null;
   }
+}
+
+function pixelOf(red: number, green: number, blue: number): number {
+  return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
 /** Pixels of a disc around its centre, as distances in an image of this width. */

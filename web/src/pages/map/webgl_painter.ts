@@ -9,13 +9,13 @@ in float mark;
 uniform vec2 scale;
 uniform vec2 shift;
 uniform float size;
+uniform vec3 markColour;
 uniform sampler2D colours;
 out vec4 colour;
 void main() {
   gl_Position = vec4(place * scale + shift, 0.0, 1.0);
-  gl_PointSize = size * (mark > 0.5 ? 1.8 : 0.85 + 0.45 * score);
-  colour = texture(colours, vec2(mark > 0.5 ? 1.0 : score, 0.5));
-  colour.a = mark > 0.5 ? 1.0 : colour.a;
+  gl_PointSize = size * (mark > 0.5 ? 1.4 : 0.85 + 0.45 * score);
+  colour = mark > 0.5 ? vec4(markColour, 1.0) : texture(colours, vec2(score, 0.5));
 }`;
 const FRAGMENT = `#version 300 es
 precision mediump float;
@@ -31,7 +31,7 @@ export class WebglPainter implements Painter {
   private readonly scores: WebGLBuffer;
   private readonly marks: WebGLBuffer;
   private readonly order: WebGLBuffer;
-  private readonly uniforms: Record<"scale" | "shift" | "size", WebGLUniformLocation | null>;
+  private readonly uniforms: Record<"scale" | "shift" | "size" | "markColour", WebGLUniformLocation | null>;
 
   /** Null where there is no WebGL 2. */
   static make(canvas: HTMLCanvasElement, points: Points): WebglPainter | null {
@@ -72,7 +72,7 @@ export class WebglPainter implements Painter {
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     const uniform = (name: string) => gl.getUniformLocation(program, name);
-    this.uniforms = { scale: uniform("scale"), shift: uniform("shift"), size: uniform("size") };
+    this.uniforms = { scale: uniform("scale"), shift: uniform("shift"), size: uniform("size"), markColour: uniform("markColour") };
   }
 
   setLook(look: Look): void {
@@ -83,6 +83,8 @@ export class WebglPainter implements Painter {
     // Marks are read as shares of 255.
     gl.bufferSubData(gl.ARRAY_BUFFER, 0, look.marks.map((mark) => 255 * mark));
     gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, look.order, gl.DYNAMIC_DRAW);
+    const [red, green, blue] = look.markColour;
+    gl.uniform3f(this.uniforms.markColour, red / 255, green / 255, blue / 255);
     const texels = new Uint8Array(look.colours);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 256, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, texels);
   }
