@@ -25,6 +25,8 @@ from taggram.lab.datasets import load_dataset
 def main() -> None:
     arguments = _arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("onnxscript").setLevel(logging.WARNING)  # torch's exporter tells every step
+    logging.getLogger("onnx_ir").setLevel(logging.WARNING)
     torch.set_num_threads(arguments.threads)
     music = arguments.shared / "music"
     corpus = ChordCorpus(arguments.cache / "corpus", music / "pop909", arguments.sound_fonts)
@@ -65,7 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, required=True, help="page of results")
     parser.add_argument("--takes", type=int, default=2, help="renderings of every training song")
     parser.add_argument("--steps", type=int, default=Schedule.n_steps, help="steps of training")
-    parser.add_argument("--tutorial-steps", type=int, default=600, help="of the tutorial's network")
+    parser.add_argument("--tutorial-steps", type=int, default=400, help="of the tutorial's network")
     parser.add_argument("--threads", type=int, default=1, help="of the training; 1 gives the same sums again")
     arguments = parser.parse_args()
     arguments.cache.mkdir(parents=True, exist_ok=True)

@@ -3,11 +3,10 @@
     sound → tuning (of its first minute) → spectrum on that tuning → network → decoder → chords
 
 Everything after the first minute is a stream: memory holds a minute of sound, one window of the network
-and the frames on which the decoder has not decided. Frame `i` is centred on sample `i * hop_length`, and a
-chord that begins with frame `i` begins half a frame earlier, in the middle between two frames.
+and the frames on which the decoder has not decided.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from os import PathLike, fspath
@@ -19,14 +18,13 @@ from numpy.typing import NDArray
 
 from taggram.audio.decode import Decoding
 from taggram.audio.decoder import Decoder as SoundDecoder
+from taggram.chords.assembler import ChordAssembler
 from taggram.chords.constant_q import compute_constant_q
-from taggram.chords.decoder import Decoder
-from taggram.chords.harte import QUALITIES
 from taggram.chords.key import estimate_key
-from taggram.chords.network import ChordNetwork, Evidence
+from taggram.chords.network import ChordNetwork
 from taggram.chords.result import ChordResult, ChordSegment
 from taggram.chords.tuning import estimate_tuning
-from taggram.chords.vocabulary import VOCABULARIES, Vocabulary, VocabularyName
+from taggram.chords.vocabulary import VOCABULARIES, VocabularyName
 from taggram.errors import AudioError, ModelFileError, ShapeError
 from taggram.modelfile.cache import resolve_model
 from taggram.modelfile.reader import load_model_file
@@ -105,16 +103,26 @@ class ChordRecogniser:
         ModelFileError
             If the model does not know the vocabulary.
         """
+        return self.recognise_all(source, sample_rate=sample_rate, vocabularies=(vocabulary,))[vocabulary]
+
+    def recognise_all(
+        self,
+        source: Path | NDArray[np.floating],
+        *,
+        sample_rate: int | None = None,
+        vocabularies: Sequence[VocabularyName],
+    ) -> dict[VocabularyName, ChordResult]:
+        """Recognise the chords in several vocabularies, and hear the sound once; as `recognise`."""
         if isinstance(source, np.ndarray):
-            return self._recognise(iter([self._prepare(source, sample_rate)]), vocabulary)
+            return self._recognise(iter([self._prepare(source, sample_rate)]), vocabularies)
         if sample_rate is not None:
             raise ValueError("sample_rate belongs to a waveform; a file states its own")
         decoding = self._sound_decoder.decode(source, sample_rate=self._network.specification.sample_rate)
         try:
-            result = self._recognise(decoding, vocabulary)
+            results = self._recognise(decoding, vocabularies)
         finally:
             decoding.close()
-        return replace(result, path=fspath(source))
+        return {name: replace(result, path=fspath(source)) for name, result in results.items()}
 
     def close(self) -> None:
         """End the decoder process."""
@@ -147,16 +155,13 @@ class ChordRecogniser:
             mono = soxr.resample(mono, sample_rate, self._network.specification.sample_rate, quality="HQ")
         return np.asarray(mono, np.float32)
 
-    def _recognise(self, blocks: Iterator[Block], name: VocabularyName) -> ChordResult:
-        network, vocabulary = self._network, VOCABULARIES[name]
-        statistics = network.settings.statistics.get(name)
-        if statistics is None:
-            raise ModelFileError(
-                f"the model {network.specification.name!r} does not know the vocabulary {name!r}; it knows "
-                f"{', '.join(network.settings.statistics)}"
-            )
-        sound = _Sound(blocks, network.specification.sample_rate)
+    def _recognise(
+        self, blocks: Iterator[Block], names: Sequence[VocabularyName]
+    ) -> dict[VocabularyName, ChordResult]:
+        network = self._network
+        assemblers = {name: self._assembler(name) for name in names}
         spec, sample_rate = network.front_end, network.specification.sample_rate
+        sound = _Sound(blocks, sample_rate)
         head = sound.first(TUNING_DURATION)
         if sound.duration < MIN_DURATION:
             raise AudioError(
@@ -165,23 +170,41 @@ class ChordRecogniser:
             )
         tuning = estimate_tuning(np.concatenate(list(compute_constant_q(head, spec, sample_rate))), spec)
         frames = compute_constant_q(chain(head, sound.rest()), spec, sample_rate, tuning_cents=tuning)
-        builder = _Builder(vocabulary, network.frame_duration)
-        decoder = Decoder(statistics, vocabulary.n_states, network.frame_duration)
         for evidence in network.listen(frames):
-            scores = vocabulary.log_probabilities(evidence.root, evidence.quality)
-            builder.hear(evidence, scores)
-            builder.decide(decoder.add(scores))
-        builder.decide(decoder.flush())
-        chords = builder.finish(sound.duration)
+            for assembler in assemblers.values():
+                assembler.add(evidence)
+        notes = blocks.report.notes if isinstance(blocks, Decoding) else ()
+        return {
+            name: self._result(name, assembler.finish(sound.duration), sound.duration, tuning, notes)
+            for name, assembler in assemblers.items()
+        }
+
+    def _assembler(self, name: VocabularyName) -> ChordAssembler:
+        statistics = self._network.settings.statistics.get(name)
+        if statistics is None:
+            raise ModelFileError(
+                f"the model {self._network.specification.name!r} does not know the vocabulary {name!r}; it "
+                f"knows {', '.join(self._network.settings.statistics)}"
+            )
+        return ChordAssembler(VOCABULARIES[name], statistics, self._network.frame_duration)
+
+    def _result(
+        self,
+        name: VocabularyName,
+        chords: tuple[ChordSegment, ...],
+        duration: float,
+        tuning_cents: float,
+        notes: Sequence[str],
+    ) -> ChordResult:
         result = ChordResult(
             chords=chords,
-            duration=sound.duration,
-            key=estimate_key(chords, network.settings.key_profiles),
-            tuning_cents=tuning,
+            duration=duration,
+            key=estimate_key(chords, self._network.settings.key_profiles),
+            tuning_cents=tuning_cents,
             vocabulary=name,
-            model=network.specification.name,
+            model=self._network.specification.name,
         )
-        return replace(result, message=_message(result, blocks))
+        return replace(result, message=" ".join([*_doubts(result), *notes]))
 
 
 class _Sound:
@@ -213,78 +236,8 @@ class _Sound:
             yield block
 
 
-class _Builder:
-    """Puts decided frames together to chords."""
-
-    def __init__(self, vocabulary: Vocabulary, frame_duration: float) -> None:
-        self._vocabulary = vocabulary
-        self._frame_duration = frame_duration
-        self._scores = np.empty((0, vocabulary.n_states), np.float32)
-        self._bass = np.empty((0, 13), np.float32)
-        self._n_decided = 0
-        self._runs: list[tuple[int, int, int, float, NDArray[np.float64]]] = []
-
-    def hear(self, evidence: Evidence, scores: NDArray[np.float32]) -> None:
-        """Take frames on which nothing is decided yet."""
-        self._scores = np.concatenate([self._scores, scores])
-        self._bass = np.concatenate([self._bass, evidence.bass])
-
-    def decide(self, states: NDArray[np.int64]) -> None:
-        """Take the states of the oldest frames."""
-        if not len(states):
-            return
-        probabilities = np.exp(self._scores[np.arange(len(states)), states]).astype(np.float64)
-        bass = np.exp(self._bass[: len(states)]).astype(np.float64)
-        edges = np.flatnonzero(np.diff(states)) + 1
-        for begin, end in zip([0, *edges], [*edges, len(states)], strict=True):
-            self._add(
-                int(states[begin]), end - begin, probabilities[begin:end].sum(), bass[begin:end].sum(axis=0)
-            )
-        self._scores, self._bass = self._scores[len(states) :], self._bass[len(states) :]
-
-    def finish(self, duration: float) -> tuple[ChordSegment, ...]:
-        """Return the chords, from 0 to the end of the sound."""
-        chords: list[ChordSegment] = []
-        for first, n_frames, state, probability, bass in self._runs:
-            root, quality = self._vocabulary.split(state)
-            is_last = first + n_frames == self._n_decided
-            chord = ChordSegment(
-                start=self._time(first),
-                end=duration if is_last else min(self._time(first + n_frames), duration),
-                root=root,
-                quality=quality,
-                bass=self._bass_of(root, quality, bass / n_frames),
-                confidence=probability / n_frames,
-            )
-            if chord.end > chord.start:
-                chords.append(chord)
-        return tuple(chords)
-
-    def _add(self, state: int, n_frames: int, probability: float, bass: NDArray[np.float64]) -> None:
-        if self._runs and self._runs[-1][2] == state:
-            first, n_before, _, before, bass_before = self._runs.pop()
-            self._runs.append((first, n_before + n_frames, state, before + probability, bass_before + bass))
-        else:
-            self._runs.append((self._n_decided, n_frames, state, probability, bass))
-        self._n_decided += n_frames
-
-    def _time(self, frame: int) -> float:
-        return max(0.0, (frame - 0.5) * self._frame_duration)
-
-    def _bass_of(self, root: int, quality: str, probabilities: NDArray[np.float64]) -> int:
-        """Return the interval of the bass: the root, unless another note of the chord is clearly lower."""
-        if root < 0 or self._vocabulary.name != "full":
-            return 0
-        notes = np.array(sorted(QUALITIES[quality]))
-        of_notes = probabilities[(root + notes) % 12]
-        return int(notes[of_notes.argmax()]) if of_notes.max() > 0.5 else 0
-
-
-def _message(result: ChordResult, blocks: Iterable[Block]) -> str:
-    report = blocks.report if isinstance(blocks, Decoding) else None
-    notes = list(report.notes) if report else []
+def _doubts(result: ChordResult) -> Iterator[str]:
     if all(chord.is_nothing for chord in result.chords):
-        notes.insert(0, "no chords are heard.")
+        yield "no chords are heard."
     elif result.confidence < CLEAR:
-        notes.insert(0, f"the chords are doubtful: their mean confidence is {result.confidence:.2f}.")
-    return " ".join(notes)
+        yield f"the chords are doubtful: their mean confidence is {result.confidence:.2f}."

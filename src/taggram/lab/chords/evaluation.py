@@ -35,11 +35,28 @@ from taggram.lab.metrics.chords import (
     summarise,
 )
 
-EVIDENCE_WEIGHTS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0)
+EVIDENCE_WEIGHTS = (0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0)
 _TARGET: Mapping[VocabularyName, str] = {"majmin": "majmin", "sevenths": "sevenths", "full": "tetrads"}
 """The comparison that a vocabulary is for."""
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class DecoderFit:
+    """What was chosen on validation songs, and what the decoder adds there.
+
+    Attributes
+    ----------
+    weights
+        Vocabulary → weight of the evidence.
+    with_decoder, without_decoder
+        majmin figures at the chosen weight, and with each frame taken for itself.
+    """
+
+    weights: Mapping[VocabularyName, float]
+    with_decoder: Mapping[str, Figure]
+    without_decoder: Mapping[str, Figure]
 
 
 @dataclass(frozen=True)
@@ -57,7 +74,7 @@ class SongJudgement:
     truth, heard
         Root, quality and bass of each frame.
     seconds
-        That recognising took.
+        Of processor time that recognising took, in all vocabularies together.
     """
 
     id: str
@@ -88,7 +105,7 @@ class Judgement:
     qualities
         shape (14, 14): share of each true quality's frames with the right root by the quality heard.
     times_real_time
-        Seconds of sound in a second of computing.
+        Seconds of sound in a second of processor time, all vocabularies together.
     """
 
     vocabulary: VocabularyName
@@ -100,17 +117,26 @@ class Judgement:
     times_real_time: float
 
 
-def judge(recogniser: ChordRecogniser, items: Iterable[Item], vocabulary: VocabularyName) -> Judgement:
-    """Judge a model on items that have their waveform.
+def judge(
+    recogniser: ChordRecogniser, items: Iterable[Item], vocabularies: Sequence[VocabularyName]
+) -> dict[VocabularyName, Judgement]:
+    """Judge a model on items that have their waveform; return vocabulary → judgement.
 
     Raises
     ------
     EvaluationError
         If there is no item, or one without its waveform.
     """
-    songs = tuple(_judge_song(recogniser, item, vocabulary) for item in items)
-    if not songs:
+    songs: dict[VocabularyName, list[SongJudgement]] = {name: [] for name in vocabularies}
+    for item in items:
+        for name, song in _judge_song(recogniser, item, vocabularies).items():
+            songs[name].append(song)
+    if not all(songs.values()):
         raise EvaluationError("no songs to judge chords on: hear the corpus first")
+    return {name: _judgement(name, tuple(judged)) for name, judged in songs.items()}
+
+
+def _judgement(vocabulary: VocabularyName, songs: tuple[SongJudgement, ...]) -> Judgement:
     truth = Targets(*(np.concatenate(parts) for parts in zip(*(_parts(s.truth) for s in songs), strict=True)))
     heard = Targets(*(np.concatenate(parts) for parts in zip(*(_parts(s.heard) for s in songs), strict=True)))
     return Judgement(
@@ -168,57 +194,68 @@ def hear_evidence(network: ChordNetwork, item: Item) -> Evidence:
     return Evidence(*(np.concatenate(parts) for parts in zip(*said, strict=True)))
 
 
-def choose_evidence_weights(network: ChordNetwork, items: Sequence[Item]) -> dict[VocabularyName, float]:
-    """Return for each vocabulary the weight with the best sum of its comparison and of segmentation."""
-    evidence = [(item, hear_evidence(network, item)) for item in items]
+def fit_decoder(network: ChordNetwork, items: Iterable[Item]) -> DecoderFit:
+    """Choose for each vocabulary the weight with the best sum of its comparison and of segmentation."""
+    heard = [(item, hear_evidence(network, item)) for item in items]
     rng = np.random.default_rng(0)
     weights: dict[VocabularyName, float] = {}
     for name, vocabulary in VOCABULARIES.items():
-        statistics = network.settings.statistics[name]
-        quality = {}
-        for weight in EVIDENCE_WEIGHTS:
-            weighted = statistics.model_copy(update={"evidence_weight": weight})
-            scores = []
-            for item, said in evidence:
-                frames = vocabulary.log_probabilities(said.root, said.quality)
-                states = decode(frames, weighted, frame_duration=network.frame_duration)
-                scores.append(_score(item, *_segments(states, vocabulary, network.frame_duration)))
-            figures = summarise(scores, rng)
-            quality[weight] = figures[_TARGET[name]].mean + figures["seg"].mean
-        weights[name] = max(quality, key=quality.__getitem__)
-    return weights
+        frames = [(item, vocabulary.log_probabilities(said.root, said.quality)) for item, said in heard]
+        summaries = {
+            weight: summarise(_decoded_scores(network, vocabulary, frames, weight), rng)
+            for weight in EVIDENCE_WEIGHTS
+        }
+        weights[name] = max(summaries, key=lambda w: _quality_of(summaries[w], name))
+        if name == "majmin":
+            with_decoder = summaries[weights[name]]
+            alone = [
+                _score(item, *_segments(scores.argmax(axis=1), vocabulary, network.frame_duration))
+                for item, scores in frames
+            ]
+    return DecoderFit(weights, with_decoder, summarise(alone, rng))
 
 
-def judge_frames(
-    network: ChordNetwork, items: Iterable[Item], vocabulary: VocabularyName
-) -> dict[str, Figure]:
-    """Return the figures without the decoder: every frame for itself takes its most probable chord."""
-    scores = []
-    for item in items:
-        said = hear_evidence(network, item)
-        states = VOCABULARIES[vocabulary].log_probabilities(said.root, said.quality).argmax(axis=1)
-        segments = _segments(states, VOCABULARIES[vocabulary], network.frame_duration)
-        scores.append(_score(item, *segments))
-    return summarise(scores, np.random.default_rng(0))
+def _decoded_scores(
+    network: ChordNetwork,
+    vocabulary: Vocabulary,
+    frames: Iterable[tuple[Item, NDArray[np.float32]]],
+    weight: float,
+) -> list[ChordScores]:
+    statistics = network.settings.statistics[vocabulary.name]
+    weighted = statistics.model_copy(update={"evidence_weight": weight})
+    return [
+        _score(
+            item,
+            *_segments(
+                decode(scores, weighted, frame_duration=network.frame_duration),
+                vocabulary,
+                network.frame_duration,
+            ),
+        )
+        for item, scores in frames
+    ]
 
 
-def _judge_song(recogniser: ChordRecogniser, item: Item, vocabulary: VocabularyName) -> SongJudgement:
+def _quality_of(figures: Mapping[str, Figure], name: VocabularyName) -> float:
+    return figures[_TARGET[name]].mean + figures["seg"].mean
+
+
+def _judge_song(
+    recogniser: ChordRecogniser, item: Item, vocabularies: Sequence[VocabularyName]
+) -> dict[VocabularyName, SongJudgement]:
     if item.waveform is None:
         raise EvaluationError(f"{item.id}: its waveform was not kept; judge validation or test songs")
-    begun = time.perf_counter()
-    result = recogniser.recognise(item.waveform, sample_rate=SAMPLE_RATE, vocabulary=vocabulary)
-    seconds = time.perf_counter() - begun
+    begun = time.process_time()
+    results = recogniser.recognise_all(item.waveform, sample_rate=SAMPLE_RATE, vocabularies=vocabularies)
+    seconds = time.process_time() - begun
     times = np.arange(len(item.spectrum), dtype=np.float64) * recogniser.network.frame_duration
-    intervals = np.array([(chord.start, chord.end) for chord in result.chords])
-    labels = [chord.label() for chord in result.chords]
-    return SongJudgement(
-        id=item.id,
-        scores=_score(item, intervals, labels),
-        result=result,
-        truth=compute_targets(item.chords, times, transposition=item.transposition),
-        heard=_targets_of(result, times),
-        seconds=seconds,
-    )
+    truth = compute_targets(item.chords, times, transposition=item.transposition)
+    judged = {}
+    for name, result in results.items():
+        intervals = np.array([(chord.start, chord.end) for chord in result.chords])
+        scores = _score(item, intervals, [chord.label() for chord in result.chords])
+        judged[name] = SongJudgement(item.id, scores, result, truth, _targets_of(result, times), seconds)
+    return judged
 
 
 def _score(item: Item, intervals: Floats, labels: Sequence[str]) -> ChordScores:

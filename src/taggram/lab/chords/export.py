@@ -20,7 +20,8 @@ from taggram.errors import MissingExtraError, ModelFileError
 from taggram.lab.chords.corpus import FRONT_END, SAMPLE_RATE
 from taggram.lab.chords.models import ChordModel
 from taggram.lab.export import OPSET, TOLERANCE, quiet_exporter, seal_model_file, without_traces
-from taggram.modelfile.specification import ChordSettings, Metric, Specification, Tag
+from taggram.modelfile.reader import load_model_file
+from taggram.modelfile.specification import ChordSettings, Specification, Tag
 from taggram.modelfile.writer import write_model_file
 
 N_CONTEXT = 48
@@ -48,7 +49,6 @@ def describe(
     settings: ChordSettings,
     training_data: str,
     licence: str,
-    metrics: tuple[Metric, ...] = (),
 ) -> Specification:
     """Return what the model file says about itself."""
     inner = settings.n_frames - 2 * settings.n_context
@@ -65,7 +65,6 @@ def describe(
         training_data=training_data,
         licence=licence,
         paper=model.paper,
-        metrics=metrics,
         chords=settings,
     )
 
@@ -102,6 +101,13 @@ def export_chord_model(model: ChordModel, specification: Specification, path: Pa
                     f"{difference:.1e}, at most {TOLERANCE:.0e} is accepted; try other versions of torch "
                     "and onnxruntime"
                 )
+    write_model_file(path, model_file.data)
+    return model_file.specification
+
+
+def reseal(source: Path, specification: Specification, path: Path) -> Specification:
+    """Write the graph of a model file with another specification; return it as written."""
+    model_file = seal_model_file(path, load_model_file(source).data, specification)
     write_model_file(path, model_file.data)
     return model_file.specification
 

@@ -15,13 +15,12 @@ from taggram.chords.network import ChordNetwork
 from taggram.chords.recogniser import ChordRecogniser
 from taggram.chords.vocabulary import VocabularyName
 from taggram.lab.chords.corpus import ChordCorpus, fingerprint
-from taggram.lab.chords.evaluation import Judgement, choose_evidence_weights, judge, judge_frames
-from taggram.lab.chords.export import describe, export_chord_model, window_of
+from taggram.lab.chords.evaluation import DecoderFit, Judgement, fit_decoder, judge
+from taggram.lab.chords.export import describe, export_chord_model, reseal, window_of
 from taggram.lab.chords.models import MODELS, ChordModel
 from taggram.lab.chords.statistics import count_chords, count_keys
 from taggram.lab.chords.training import ChordTraining, Schedule
 from taggram.lab.datasets import load_dataset
-from taggram.lab.metrics.chords import Figure
 from taggram.modelfile.reader import load_model_file
 from taggram.modelfile.specification import ChordSettings, Metric, Specification
 
@@ -51,8 +50,8 @@ class Outcome:
         Of the network.
     judgements
         Vocabulary → on the test songs.
-    without_decoder
-        majmin figures of the test songs, each frame for itself.
+    fit
+        Of the decoder, on validation songs.
     schedule
         Of the training.
     n_training
@@ -62,7 +61,7 @@ class Outcome:
     specification: Specification
     n_parameters: int
     judgements: Mapping[VocabularyName, Judgement]
-    without_decoder: Mapping[str, Figure]
+    fit: DecoderFit
     schedule: Schedule
     n_training: int
 
@@ -107,29 +106,28 @@ class ChordProject:
         model = self.train(name)
         settings = self._settings(model)
         provisional = self._cache / f"{name}.provisional.onnx"
-        self._export(model, name, settings, provisional)
+        export_chord_model(model, self._describe(model, name, settings), provisional)
         network = ChordNetwork(load_model_file(provisional))
-        weights = choose_evidence_weights(network, list(self._corpus.items("validation")))
-        _log.info("%s: evidence weights %s", name, weights)
+        fit = fit_decoder(network, self._corpus.items("validation"))
+        _log.info("%s: evidence weights %s", name, fit.weights)
         fitted = {
-            vocabulary: statistics.model_copy(update={"evidence_weight": weights[vocabulary]})
-            for vocabulary, statistics in settings.statistics.items()
-            if vocabulary in VOCABULARIES[name]
+            vocabulary: settings.statistics[vocabulary].model_copy(
+                update={"evidence_weight": fit.weights[vocabulary]}
+            )
+            for vocabulary in VOCABULARIES[name]
         }
         settings = settings.model_copy(update={"statistics": fitted})
-        self._export(model, name, settings, provisional)
+        specification = self._describe(model, name, settings)
+        reseal(provisional, specification, provisional)
         with ChordRecogniser.load(provisional) as recogniser:
-            judgements = {
-                vocabulary: judge(recogniser, self._corpus.items("test"), vocabulary)
-                for vocabulary in VOCABULARIES[name]
-            }
-        without_decoder = judge_frames(network, self._corpus.items("test"), "majmin")
-        specification = self._export(model, name, settings, output, _metrics(judgements))
+            judgements = judge(recogniser, self._corpus.items("test"), VOCABULARIES[name])
+        specification = specification.model_copy(update={"metrics": _metrics(judgements)})
+        specification = reseal(provisional, specification, output)
         return Outcome(
             specification=specification,
             n_parameters=sum(p.numel() for p in model.parameters()),
             judgements=judgements,
-            without_decoder=without_decoder,
+            fit=fit,
             schedule=self._schedules[name],
             n_training=len(self._corpus.paths("train")),
         )
@@ -144,24 +142,16 @@ class ChordProject:
             key_profiles=count_keys(training),
         )
 
-    def _export(
-        self,
-        model: ChordModel,
-        name: str,
-        settings: ChordSettings,
-        path: Path,
-        metrics: tuple[Metric, ...] = (),
-    ) -> Specification:
-        specification = describe(
+    @staticmethod
+    def _describe(model: ChordModel, name: str, settings: ChordSettings) -> Specification:
+        return describe(
             model,
             name="chords" if name == "conv_gru" else name,
             architecture=name,
             settings=settings,
             training_data=_TRAINING_DATA,
             licence="MIT",
-            metrics=metrics,
         )
-        return export_chord_model(model, specification, path)
 
 
 def _metrics(judgements: Mapping[VocabularyName, Judgement]) -> tuple[Metric, ...]:

@@ -13,7 +13,7 @@ Conventions: batches are float32 (batch, n_frames, n_bins) and targets int64 (ba
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -111,8 +111,20 @@ class ChordTraining:
         )
         self._step = 0
 
-    def run(self, *, report_every: int = 100) -> ChordModel:
-        """Train to the end of the schedule, from where the folder's state stands; return the mean network."""
+    def run(self, *, report_every: int = 100, watch: Callable[[int], None] = lambda step: None) -> ChordModel:
+        """Train to the end of the schedule, from where the folder's state stands.
+
+        Parameters
+        ----------
+        report_every
+            Steps after which the network is judged, and the state kept.
+        watch
+            Called with the number of steps done, after the state was kept; what it raises ends the run.
+
+        Returns
+        -------
+        The mean network.
+        """
         self._restore()
         begun, total = time.perf_counter(), 0.0
         while self._step < self._schedule.n_steps:
@@ -125,6 +137,7 @@ class ChordTraining:
                 )
                 total = 0.0
                 self._save()
+                watch(self._step)
         return self._mean_model.eval()
 
     @property
