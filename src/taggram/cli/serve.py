@@ -124,8 +124,10 @@ def _free_port(host: str) -> int:
 
 
 def _say(settings: "Settings") -> None:
+    from urllib.parse import quote
+
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{settings.port}/"
     if settings.token is not None:
-        url += f"#token={settings.token}"
+        url += f"#token={quote(settings.token)}"
     print(f"Taggram is at {url}\nCtrl-C ends it.", flush=True)

@@ -86,10 +86,10 @@ def compute_map(
     """
     version = library.version(model)
     say(0.0, "reading")
-    space = Space.of(model.specification, draw_sample(library, model))
-    ids, components = _read_components(library, model, space)
-    if not len(ids):
+    sample = draw_sample(library, model)
+    if not len(sample.recording_ids):
         raise LibraryError(f"{library.path}: {model.name!r} has heard nothing that could be drawn on a map")
+    ids, components = _read_components(library, model, Space.of(model.specification, sample))
     is_umap = len(ids) >= FEWEST_FOR_UMAP and find_spec("umap") is not None
     say(0.2, "looking for neighbours" if is_umap else "laying out")
     places = _umap(components) if is_umap else _first_two(components)
@@ -127,7 +127,7 @@ def write_map(found: LibraryMap, path: Path) -> None:
 def read_map(path: Path) -> LibraryMap | None:
     """Return a map that was kept; None if there is none, or it cannot be read and is to be made again."""
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             if int(kept["format"]) != _FORMAT:
                 return None
             return LibraryMap(

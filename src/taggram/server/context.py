@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from taggram.server.evaluations import Evaluations
 from taggram.server.events import Hub
 from taggram.server.guard import Sessions
-from taggram.server.jobs import JobQueue
+from taggram.server.jobs import LANES, JobQueue
 from taggram.server.maps import Maps
 from taggram.server.metrics import Metrics, memory_in_use
 from taggram.server.model_list import ModelList
@@ -96,6 +96,8 @@ class Server:
     def _on_end(self, row: JobRow) -> None:
         """Throw away what only the job needed."""
         self.metrics.count_job(row.kind, row.state, (row.finished_at or 0.0) - row.created_at)
+        if row.kind in LANES["library"]:
+            self.shelf.look()
         if row.kind == "analysis" and not (row.state == "done" and row.task["is_kept"]):
             _remove(row.task["path"])
 

@@ -7,8 +7,9 @@ again each time. An address without an ending is a place within the page.
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse, PlainTextResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 
+from taggram.server import PREFIX
 from taggram.server.metrics import CONTENT_TYPE
 from taggram.server.problems import not_found
 
@@ -25,10 +26,9 @@ def read_metrics(request: Request) -> Response:
 
 
 @router.get("/openapi.json")
+@router.get(f"{PREFIX}/openapi.json")
 def read_document(request: Request) -> Response:
     """Give the OpenAPI document."""
-    from fastapi.responses import JSONResponse
-
     return JSONResponse(request.app.openapi())
 
 

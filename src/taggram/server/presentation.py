@@ -45,6 +45,7 @@ from taggram.tags.evidence import find_moments
 
 TaggramForm = Literal["json", "jams", "csv", "png"]
 Theme = Literal["light", "dark"]
+TAGGRAM_JSON = "application/vnd.taggram.taggram+json"  # schema `taggram/1`, and not what a page gets
 
 
 # Sounds
@@ -98,7 +99,7 @@ def download_taggram(sound: StoredSound, form: TaggramForm | None, theme: Theme)
 def _render(sound: StoredSound, form: TaggramForm, theme: Theme) -> tuple[bytes, str]:
     result, specification = sound.result, sound.specification
     if form == "json":
-        return to_json(taggram_document(result, specification)).encode(), "application/json"
+        return to_json(taggram_document(result, specification)).encode(), TAGGRAM_JSON
     if form == "jams":
         return to_json(jams_document(result, result.tags, specification)).encode(), "application/jams+json"
     if form == "csv":

@@ -21,9 +21,9 @@ MAX_IDS = 10_000
 
 
 class _Given(BaseModel):
-    """What a client sends: an unknown field is an error, so that a misspelt one is noticed."""
+    """What a client sends: an unknown field is an error, so that a misspelt one is noticed; 0 is not false."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
 
 class Problem(BaseModel):

@@ -140,6 +140,10 @@ class Shelf:
         with self.library() as library:
             self._read(library, with_neighbours=False)
 
+    def look(self) -> None:
+        """Look for news now."""
+        self._is_wanted.set()
+
     def _open(self) -> Library:
         library = Library.open(self._settings.library_path, is_passed_on=True)
         library.connection.execute(_CACHE)
@@ -163,6 +167,7 @@ class Shelf:
                     self._try_to_read(library)
                     took = time.monotonic() - begun
                 self._is_wanted.wait(max(_LOOK, _SHARE * took))
+                self._is_wanted.clear()
 
     def _try_to_read(self, library: Library) -> None:
         try:

@@ -47,6 +47,7 @@ DOWNLOAD: dict[int | str, dict[str, Any]] = {
         "model": Taggram,
         "content": {
             "application/json": {},
+            presentation.TAGGRAM_JSON: {},
             "application/jams+json": {},
             "text/csv": {},
             "image/png": {},

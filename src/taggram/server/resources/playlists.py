@@ -24,11 +24,15 @@ from taggram.server.sounds import find_track
 
 router = APIRouter(prefix="/playlists", tags=["library"])
 
-_MEDIA_TYPES = {"m3u8": "audio/x-mpegurl", "xspf": "application/xspf+xml", "json": "application/json"}
+_MEDIA_TYPES = {
+    "m3u8": "audio/x-mpegurl",
+    "xspf": "application/xspf+xml",
+    "json": "application/vnd.taggram.playlist+json",
+}
 _FORMS: dict[int | str, dict[str, Any]] = {
     200: {
         "model": Playlist,
-        "content": {"application/json": {}, "audio/x-mpegurl": {}, "application/xspf+xml": {}},
+        "content": {"application/json": {}, **{kind: {} for kind in _MEDIA_TYPES.values()}},
     }
 }
 
