@@ -1,7 +1,7 @@
 """Measure the server, in Markdown: `python -m benchmarks.server [--rows N] [--minutes M] [--output FILE]`.
 
-A library of invented recordings (`benchmarks.search`) is served by `taggram serve` in a process of its own, on
-the same machine as the clients. Times are those of whole answers over HTTP, connections being kept open.
+A library of invented recordings (`benchmarks.search`) is served by `taggram serve` in a process of its own,
+on the same machine as the clients. Times are those of whole answers over HTTP, connections being kept open.
 
     answers    each kind of question by one client after the other, and by four at once
     uploads    fifty different files at once, while another client goes on looking at pages
@@ -85,6 +85,7 @@ class Address:
     port: int
 
     def connect(self) -> HTTPConnection:
+        """Return a connection that stays open."""
         return HTTPConnection(self.host, self.port, timeout=120)
 
     def get(self, path: str, connection: HTTPConnection | None = None) -> Any:
@@ -151,9 +152,9 @@ def questions() -> dict[str, Callable[[int], str]]:
         "search by tags": lambda i: f"/api/v1/tracks?query={query(QUERIES, i)}&limit=100",
         "search by file tags": lambda i: f"/api/v1/tracks?query={query(FIELD_QUERIES, i)}&limit=100",
         "facets of a search": lambda i: f"/api/v1/facets?query={query(QUERIES, i)}",
-        "one track": lambda i: f"/api/v1/tracks/{1 + i * 37}",
-        "taggram": lambda i: f"/api/v1/tracks/{1 + i * 37}/taggram",
-        "20 similar, with reasons": lambda i: f"/api/v1/tracks/{1 + i * 37}/similar?n=20",
+        "one track": lambda i: f"/api/v1/tracks/{1 + i * 37 % 90_000}",
+        "taggram": lambda i: f"/api/v1/tracks/{1 + i * 37 % 90_000}/taggram",
+        "20 similar, with reasons": lambda i: f"/api/v1/tracks/{1 + i * 37 % 90_000}/similar?n=20",
         "the page itself": lambda i: "/",
     }
 
@@ -161,7 +162,8 @@ def questions() -> dict[str, Callable[[int], str]]:
 def report_answers(address: Address) -> list[str]:
     lines = [
         "## Answers", "",
-        f"| {N_REQUESTS} times each | one client: p50 ms | p99 ms | per s | four clients: p50 ms | p99 ms | per s |",
+        f"| {N_REQUESTS} times each | one client: p50 ms | p99 ms | per s "
+        "| four clients: p50 ms | p99 ms | per s |",
         "|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     for name, path in questions().items():
@@ -169,11 +171,9 @@ def report_answers(address: Address) -> list[str]:
         one = ask(address, path, N_REQUESTS)
         with ThreadPoolExecutor(N_CLIENTS) as pool:
             begun = time.perf_counter()
-            parts = pool.map(
-                lambda part: ask(address, path, N_REQUESTS // N_CLIENTS, offset=1000 * (part + 1)),
-                range(N_CLIENTS),
-            )
-            four = np.concatenate(list(parts))
+            share = N_REQUESTS // N_CLIENTS
+            parts = [pool.submit(ask, address, path, share, offset=1000 * (k + 1)) for k in range(N_CLIENTS)]
+            four = np.concatenate([part.result() for part in parts])
             took = time.perf_counter() - begun
         lines.append(f"| {name} | {figures(one, one.sum())} | {figures(four, took)} |")
     return [*lines, ""]
@@ -227,9 +227,9 @@ def report_uploads(address: Address, n: int) -> list[str]:
     n_done = sum(state == "done" for state in states)
     return [
         "## Uploads", "",
-        f"{n} files of {UPLOAD_SECONDS:g} s at once: all accepted after {accepted:.1f} s, done after {took:.1f} s; "
-        f"{n_done} done, {n - n_done} lost or failed. Meanwhile {len(waited)} other answers: p50 {p50:.0f} ms, "
-        f"p95 {p95:.0f} ms, p99 {p99:.0f} ms.", "",
+        f"{n} files of {UPLOAD_SECONDS:g} s at once: all accepted after {accepted:.1f} s, done after "
+        f"{took:.1f} s; {n_done} done, {n - n_done} lost or failed. Meanwhile {len(waited)} other answers: "
+        f"p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms.", "",
     ]  # fmt: skip
 
 
@@ -288,16 +288,8 @@ def report_memory(address: Address, minutes: float) -> list[str]:
         while time.monotonic() < end:
             until = time.monotonic() + 6 * minutes
 
-            def use(part: int, until: float = until) -> int:
-                connection = address.connect()
-                n, paths = 0, list(questions().values())
-                while time.monotonic() < until:
-                    address.get(paths[n % len(paths)](i + 1000 * part + n), connection)
-                    n += 1
-                connection.close()
-                return n
-
-            done = sum(pool.map(use, range(N_CLIENTS)))
+            parts = [pool.submit(use, address, i + 1000 * k, until) for k in range(N_CLIENTS)]
+            done = sum(part.result() for part in parts)
             wait_for_jobs(address, [upload(address, make_wav(10_000 + i))])
             i += done
             looks.append(memory(address))
@@ -308,6 +300,17 @@ def report_memory(address: Address, minutes: float) -> list[str]:
         f"{i} answers in {minutes:g} minutes of mixed use; MB from begin to end: {said}.",
         "",
     ]
+
+
+def use(address: Address, first: int, until: float) -> int:
+    """Ask all kinds of questions in turn until a moment; return how many those were."""
+    connection = address.connect()
+    n, paths = 0, list(questions().values())
+    while time.monotonic() < until:
+        address.get(paths[n % len(paths)](first + n), connection)
+        n += 1
+    connection.close()
+    return n
 
 
 def memory(address: Address) -> float:

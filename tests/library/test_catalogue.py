@@ -40,11 +40,13 @@ def collection(library: Library, tmp_path: Path, rng: np.random.Generator) -> Co
     # A second file of the same sound, in another place, and one that is gone.
     ids = [row[0] for row in library.rows("SELECT recording_id FROM file ORDER BY id LIMIT 2")]
     library.rows(
-        "INSERT INTO file (path, size, mtime_ns, recording_id, outcome, fields) VALUES (?, 1, 1, ?, 'tagged', ?)",
+        "INSERT INTO file (path, size, mtime_ns, recording_id, outcome, fields) "
+        "VALUES (?, 1, 1, ?, 'tagged', ?)",
         (b"/elsewhere/copy.mp3", ids[0], '{"artist": ["Somebody Else"]}'),
     )
     library.rows(
-        "INSERT INTO file (path, size, mtime_ns, recording_id, outcome, is_missing) VALUES (?, 1, 1, ?, 'tagged', 1)",
+        "INSERT INTO file (path, size, mtime_ns, recording_id, outcome, is_missing) "
+        "VALUES (?, 1, 1, ?, 'tagged', 1)",
         (b"/elsewhere/gone.mp3", ids[1]),
     )
     library.rows(

@@ -50,9 +50,8 @@ def test_without_the_token_nothing_is_told(stranger: TestClient) -> None:
         assert answer.headers["www-authenticate"] == "Bearer"
     assert stranger.get("/metrics").status_code == 401
     assert stranger.post(f"{API}/analyses", files={"file": b"x"}).status_code == 401
-    assert stranger.get(f"{API}/health").json() == {
-        "status": "ok", "version": stranger.get(f"{API}/health").json()["version"], "library": None, "queue": None,
-    }  # fmt: skip
+    health = stranger.get(f"{API}/health").json()
+    assert (health["status"], health["library"], health["queue"]) == ("ok", None, None)
 
 
 @pytest.mark.parametrize("given", ["", "wrong", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "ä"])

@@ -1,4 +1,4 @@
-"""Work on the library: scanning, plans and their undoing, own tags, the map. Each changes a library of its own."""
+"""Work on a library of its own: scanning, plans and their undoing, own tags, the map."""
 
 import base64
 import hashlib

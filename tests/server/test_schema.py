@@ -1,4 +1,4 @@
-"""Whatever the OpenAPI document allows or forbids, the server answers as the document says, and never fails."""
+"""Whatever the OpenAPI document allows or forbids: the server answers as it says, and never fails."""
 
 import json
 from collections.abc import Iterator
@@ -67,7 +67,7 @@ schema = schemathesis.openapi.from_dict(document(), config=SchemathesisConfig())
         HealthCheck.filter_too_much,
     ],
 )
-def test_every_operation(case: schemathesis.Case, fuzzed: Service) -> None:
+def test_every_operation(case: "schemathesis.Case[Any]", fuzzed: Service) -> None:
     answer = case.call(base_url=f"http://127.0.0.1:{fuzzed.port}")
     case.validate_response(answer, checks=CHECKS)
 

@@ -1,5 +1,7 @@
 """Moments of a tag: strongest first, apart from each other, within the sound."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -26,7 +28,7 @@ def test_moments_are_strong_apart_and_inside(
     assert found[0].score == scores.max()
     assert [moment.score for moment in found] == sorted((m.score for m in found), reverse=True)
     ordered = sorted(found)
-    assert all(one.end <= other.start + 1e-5 for one, other in zip(ordered, ordered[1:], strict=False))
+    assert all(one.end <= other.start + 1e-5 for one, other in pairwise(ordered))
     for moment in found:
         assert 0 <= moment.start < moment.end <= duration + 1e-9
         assert moment.end - moment.start == pytest.approx(min(duration, max(chunk_duration, LEAST_DURATION)))

@@ -389,7 +389,8 @@ def _state(library: Library, model: ModelRow) -> tuple[object, ...]:
     )
     taught = library.rows(
         "SELECT own_tag.id, name, category, count(is_accepted), sum(is_accepted), "
-        "max(own_tag_example.created_at) FROM own_tag LEFT JOIN own_tag_example ON own_tag_id = own_tag.id GROUP BY own_tag.id"
+        "max(own_tag_example.created_at) FROM own_tag "
+        "LEFT JOIN own_tag_example ON own_tag_id = own_tag.id GROUP BY own_tag.id"
     )
     return files, (newest.id, library.version(newest)), taught
 

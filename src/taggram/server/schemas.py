@@ -21,7 +21,7 @@ MAX_IDS = 10_000
 
 
 class _Given(BaseModel):
-    """What a client sends: an unknown field is an error, so that a misspelt one is noticed; 0 is not false."""
+    """What a client sends: nothing but known fields of the right type, so that mistakes are noticed."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
