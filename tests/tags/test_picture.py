@@ -12,6 +12,7 @@ from taggram.errors import ShapeError
 from taggram.modelfile.specification import Category, Tag
 from taggram.tags.colours import CATEGORY_HUES, THEMES
 from taggram.tags.picture import (
+    ChordSpan,
     average_over_columns,
     choose_tags,
     draw_taggram,
@@ -259,3 +260,31 @@ def test_failed_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
         write_taggram_picture(draw([[0.5]]), path)
     assert path.read_bytes() == b"the old one"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_chord_lane_shows_each_chord_in_the_colour_of_its_root() -> None:
+    chords = [
+        ChordSpan(0.0, 6.0, "C", 0),
+        ChordSpan(6.0, 9.0, "Am", 9, is_minor=True),
+        ChordSpan(9.0, 12.0, "N.C.", -1),
+        ChordSpan(12.0, 18.0, "C", 0),
+    ]
+    plain = draw(np.full((6, 1), 0.5))
+    picture = draw(np.full((6, 1), 0.5), chords=chords)
+    rows_above = 92 + 30 + 21
+    assert picture.height - plain.height == pytest.approx((30 + 21 + 2) * 2, abs=2)
+    assert np.array_equal(np.asarray(picture)[: rows_above * 2], np.asarray(plain)[: rows_above * 2])
+    lane = np.asarray(picture)[round((rows_above + 2 + 30 + 3) * 2)].astype(int)
+    left = (36 + 90 + 16) * 2
+    right = picture.width - (36 + 124) * 2
+    seen = [tuple(lane[round(left + (right - left) * t / 18.0)]) for t in (2.5, 7.5, 10.5, 16.5)]
+    assert seen[0] == seen[3]
+    assert seen[2] == THEMES["light"].page
+    assert len(set(seen)) == 3
+
+
+def test_chords_beyond_the_sound_and_very_short_ones_do_no_harm() -> None:
+    chords = [ChordSpan(t / 100, (t + 1) / 100, "Bbm7b5/Db", t % 12) for t in range(2500)]
+    assert (
+        draw(np.full((6, 1), 0.5), chords=chords).size == draw(np.full((6, 1), 0.5), chords=chords[:1]).size
+    )

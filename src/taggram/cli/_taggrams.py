@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from taggram.chords.result import ChordResult
     from taggram.inference.result import TagResult
     from taggram.modelfile.specification import Specification
+    from taggram.tags.picture import ChordSpan
 
 
 def draw_result(
-    result: "TagResult", specification: "Specification", *, theme: Literal["light", "dark"] = "light"
+    result: "TagResult",
+    specification: "Specification",
+    *,
+    chords: "ChordResult | None" = None,
+    theme: Literal["light", "dark"] = "light",
 ) -> "Image":
-    """Draw the taggram of one result, under the name of its file."""
+    """Draw the taggram of one result, under the name of its file; with a chord lane if chords are given."""
     from taggram.tags.picture import draw_taggram
 
     return draw_taggram(
@@ -25,8 +31,27 @@ def draw_result(
         title=Path(result.path or "waveform").stem,
         model=specification.name,
         clip_scores=result.clip_scores,
+        chords=() if chords is None else _chord_spans(chords),
         theme=theme,
     )
+
+
+def _chord_spans(result: "ChordResult") -> "list[ChordSpan]":
+    from taggram.chords.chart import chord_name
+    from taggram.chords.vocabulary import VOCABULARIES
+    from taggram.tags.picture import ChordSpan
+
+    triad_of = VOCABULARIES["majmin"].reduce
+    return [
+        ChordSpan(
+            chord.start,
+            chord.end,
+            chord_name(chord, result.spelling),
+            chord.root,
+            is_minor=triad_of(chord.quality) == "min",
+        )
+        for chord in result.chords
+    ]
 
 
 class TaggramFolder:

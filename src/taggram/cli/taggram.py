@@ -3,9 +3,12 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from taggram.chords.result import ChordResult
 
 
 class Theme(StrEnum):
@@ -22,6 +25,7 @@ def run(
         str | None, typer.Option(help="Name or file of a model; default: the one that ships.")
     ] = None,
     theme: Annotated[Theme, typer.Option(help="Colours of the picture.")] = Theme.LIGHT,
+    chords: Annotated[bool, typer.Option("--chords", help="Also show the chords, in a lane.")] = False,
     chunk_hop: Annotated[
         float | None, typer.Option(min=0.01, help="Seconds between chunks; default: the model's.")
     ] = None,
@@ -38,6 +42,14 @@ def run(
             raise typer.Exit(1)
         if result.message:
             print(f"taggram: {result.outcome}: {result.message}", file=sys.stderr)
-        picture = draw_result(result, tagger.specification, theme=theme.value)
+        heard = _recognise_chords(file) if chords else None
+        picture = draw_result(result, tagger.specification, chords=heard, theme=theme.value)
     write_taggram_picture(picture, output)
     print(output)
+
+
+def _recognise_chords(file: Path) -> "ChordResult":
+    from taggram.chords.recogniser import ChordRecogniser
+
+    with ChordRecogniser.load() as recogniser:
+        return recogniser.recognise(file, vocabulary="sevenths")

@@ -27,7 +27,7 @@ from PIL import Image, ImageDraw
 
 from taggram.errors import ShapeError
 from taggram.modelfile.specification import CATEGORIES, Category, Tag
-from taggram.tags.colours import CATEGORY_HUES, THEMES, Colour, Theme, ThemeName
+from taggram.tags.colours import CATEGORY_HUES, THEMES, Colour, Theme, ThemeName, oklch_to_srgb
 from taggram.tags.lettering import Lettering
 
 _TICK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
@@ -48,6 +48,28 @@ class Box(NamedTuple):
     def width(self) -> int:
         """Number of pixel columns."""
         return self.right - self.left
+
+
+class ChordSpan(NamedTuple):
+    """One chord of the chord lane.
+
+    Attributes
+    ----------
+    start, end
+        Seconds.
+    name
+        What is written, if there is room.
+    root
+        Pitch class from C, which gives the colour; −1 for no chord, which is left blank.
+    is_minor
+        Whether it is drawn darker (on a light page).
+    """
+
+    start: float
+    end: float
+    name: str
+    root: int
+    is_minor: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,6 +136,7 @@ def draw_taggram(
     title: str,
     model: str = "",
     clip_scores: np.ndarray | None = None,
+    chords: Sequence[ChordSpan] = (),
     theme: ThemeName = "light",
     max_tags: int = 24,
     width: int = 1920,
@@ -134,6 +157,8 @@ def draw_taggram(
         Name of the song, and of the model that heard it.
     clip_scores : shape (n_tags,), in [0, 1]
         Scores of the whole, at the right end of each row; by default the mean over chunks.
+    chords
+        What the chord lane below the tags shows; there is none without chords.
     theme
         "light" or "dark".
     max_tags
@@ -168,9 +193,10 @@ def draw_taggram(
     rows = [
         _Row(tags[index], float(clip_scores[index]), columns[:, place]) for place, index in enumerate(chosen)
     ]
-    page = _Page.blank(layout, THEMES[theme], rows, _top(rows))
+    page = _Page.blank(layout, THEMES[theme], rows, _top(rows), has_chords=bool(chords))
     page.draw_header(title, _subtitle(duration, model, len(chunk_times), chunk_duration))
     page.draw_rows(rows)
+    page.draw_chords(chords, duration)
     page.draw_time_axis(duration)
     page.draw_footer(f"the {len(rows)} strongest of {len(tags)} tags" if len(rows) < len(tags) else "")
     return page.image
@@ -270,12 +296,17 @@ class _Page:
     draw: ImageDraw.ImageDraw
 
     @classmethod
-    def blank(cls, layout: _Layout, theme: Theme, rows: Sequence[_Row], top: float) -> "_Page":
+    def blank(
+        cls, layout: _Layout, theme: Theme, rows: Sequence[_Row], top: float, *, has_chords: bool = False
+    ) -> "_Page":
         n_groups = len({row.tag.category for row in rows})
+        n_rows = len(rows)
+        if has_chords:
+            n_groups, n_rows = n_groups + 1, n_rows + 1
         height = (
             layout.header_height
             + n_groups * layout.heading_height
-            + len(rows) * (layout.row_height + layout.row_gap)
+            + n_rows * (layout.row_height + layout.row_gap)
             + layout.footer_height
         )
         image = Image.new("RGB", (layout.width, height), theme.page)
@@ -325,12 +356,37 @@ class _Page:
                 self._draw_row(row, top)
                 top += self.layout.row_height + self.layout.row_gap
 
+    def draw_chords(self, chords: Sequence[ChordSpan], duration: float) -> None:
+        """Draw the chord lane above the time axis, its colours along the circle of fifths."""
+        if not chords:
+            return
+        layout, px = self.layout, self.layout.px
+        bottom = self.image.height - layout.footer_height - layout.row_gap
+        top = bottom - layout.row_height
+        self._write_heading("chords", top - layout.heading_height, self.theme.muted)
+        width = layout.heat_right - layout.heat_left
+        edges = [round(np.clip(chord.start / duration, 0, 1) * width) for chord in chords]
+        ends = [round(np.clip(chord.end / duration, 0, 1) * width) for chord in chords]
+        strip = np.empty((1, width, 3), np.uint8)
+        strip[:] = self.theme.page
+        for chord, left, right in zip(chords, edges, ends, strict=True):
+            if chord.root >= 0:
+                # A thin line of the page parts equal neighbours.
+                strip[:, left : max(left + 1, right - px(1))] = _chord_colour(self.theme, chord)
+        self._paste_rounded(strip, Box(layout.heat_left, top, layout.heat_right, bottom), radius=3)
+        lettering = self.lettering(11)
+        for chord, left, right in zip(chords, edges, ends, strict=True):
+            if chord.root >= 0 and lettering.width(chord.name) + px(4) <= right - left:
+                place = layout.heat_left + (left + right) / 2
+                lettering.write(chord.name, (place, bottom - px(6)), fill=self.theme.ink, align="centre")
+
     def _draw_heading(self, category: Category, top: int) -> None:
+        self._write_heading(category, top, self.theme.category_colour(category))
+
+    def _write_heading(self, name: str, top: int, colour: Colour) -> None:
         base_line = top + self.layout.heading_height - self.layout.px(9)
         heading = self.lettering(11, spacing=1.4, weight=0.3)
-        heading.write(
-            category.upper(), (self.layout.margin, base_line), fill=self.theme.category_colour(category)
-        )
+        heading.write(name.upper(), (self.layout.margin, base_line), fill=colour)
 
     def _draw_row(self, row: _Row, top: int) -> None:
         layout, px, theme = self.layout, self.layout.px, self.theme
@@ -395,6 +451,13 @@ class _Page:
         box = (left, top, left + max(1, self.layout.px(0.5)), bottom)
         line = Image.new("RGB", (box[2] - box[0], box[3] - box[1]), self.theme.muted)
         self.image.paste(Image.blend(self.image.crop(box), line, 0.22), box)
+
+
+def _chord_colour(theme: Theme, chord: ChordSpan) -> Colour:
+    first, last = theme.map_lightness
+    lightness = first + (last - first) * (0.38 if chord.is_minor else 0.22)
+    red, green, blue = oklch_to_srgb(lightness, 0.09, 30.0 * (chord.root * 7 % 12))
+    return int(red), int(green), int(blue)
 
 
 def _top(rows: Iterable[_Row]) -> float:
