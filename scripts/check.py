@@ -1,4 +1,4 @@
-"""Run every check of the project: format, lint, types, docs, tests. The same locally and in CI."""
+"""Run every check of the project: format, lint, types, docs, page, tests. The same locally and in CI."""
 
 import subprocess
 import sys
@@ -13,6 +13,7 @@ CHECKS: dict[str, list[str]] = {
     "lint": ["ruff", "check", *TREES],
     "types": ["mypy"],
     "docs": ["sphinx", "-W", "-q", "-b", "html", "docs", "site"],
+    "page": ["scripts.check_web"],
     "tests": ["pytest", "-n", "2", "--dist", "worksteal", "-q"],
 }
 

@@ -1,5 +1,7 @@
 """Write the colours of `taggram.tags.colours` for the page: the page and the picture look alike.
 
+Run it after a change of the colours; a test says when that was forgotten.
+
     web/src/generated/colours.css       custom properties of the light and the dark theme
     web/src/generated/score_maps.json   theme → category → colours of evenly spaced mapped values, 0 to 1
 """

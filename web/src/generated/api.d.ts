@@ -2470,7 +2470,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description To download. */
-                format?: ("json" | "jams" | "csv" | "png" | "svg") | null;
+                format?: ("json" | "jams" | "csv" | "png") | null;
                 theme?: "light" | "dark";
             };
             header?: never;
@@ -2489,10 +2489,10 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Taggram"];
+                    "application/vnd.taggram.taggram+json": unknown;
                     "application/jams+json": unknown;
                     "text/csv": unknown;
                     "image/png": unknown;
-                    "image/svg+xml": unknown;
                 };
             };
             /** @description What went wrong, and what to do about it. */
@@ -3026,7 +3026,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description To download. */
-                format?: ("json" | "jams" | "csv" | "png" | "svg") | null;
+                format?: ("json" | "jams" | "csv" | "png") | null;
                 theme?: "light" | "dark";
             };
             header?: never;
@@ -3045,10 +3045,10 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Taggram"];
+                    "application/vnd.taggram.taggram+json": unknown;
                     "application/jams+json": unknown;
                     "text/csv": unknown;
                     "image/png": unknown;
-                    "image/svg+xml": unknown;
                 };
             };
             /** @description What went wrong, and what to do about it. */
@@ -3244,6 +3244,7 @@ export interface operations {
                     "application/json": components["schemas"]["Playlist"];
                     "audio/x-mpegurl": unknown;
                     "application/xspf+xml": unknown;
+                    "application/vnd.taggram.playlist+json": unknown;
                 };
             };
             /** @description What went wrong, and what to do about it. */

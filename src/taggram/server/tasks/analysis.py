@@ -43,7 +43,7 @@ def run(job_id: str, task: Mapping[str, Any], worker: Worker) -> Finished:
     store.add_analysis(
         job_id, task["file_name"], tagger.specification, result, meter.result(), is_kept=task["is_kept"]
     )
-    return Finished(result.message or "done", f"analyses/{job_id}")
+    return Finished(result.message or f"heard by {tagger.specification.name}", f"analyses/{job_id}")
 
 
 @lru_cache(maxsize=2)

@@ -1,0 +1,233 @@
+"""Photograph every page of the real server, light and dark, for docs/server_page.md.
+
+The library is made of parts of the example clips, which are ours: `examples/clips`, cut into parts of twelve
+seconds. Run it after a change of the page, and look at what it wrote:
+
+    python scripts/write_page_pictures.py --chromium /usr/bin/chromium
+"""
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+from mutagen.flac import FLAC
+from PIL import Image
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+ROOT = Path(__file__).resolve().parent.parent
+CLIPS = ROOT / "examples" / "clips"
+PICTURES = ROOT / "docs" / "images" / "page"
+SAMPLE_RATE = 22_050
+PART_SECONDS, STEP_SECONDS = 12, 3
+GENRES = {
+    "adagio": "Classical",
+    "arcade": "Electronic",
+    "blue_corner": "Jazz",
+    "hearth": "Folk",
+    "nocturne": "Classical",
+    "overdrive": "Rock",
+    "tide": "Ambient",
+    "warehouse": "Techno",
+}
+_COMMAND = [sys.executable, "-m", "taggram.cli.main"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--chromium", default="/usr/bin/chromium")
+    chosen = parser.parse_args()
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, serve(Path(folder)) as url:
+        photograph(url, chosen.chromium)
+
+
+def write_music(folder: Path) -> None:
+    """Cut the clips into parts, as FLAC with tags, in `<folder>/<genre>/`."""
+    for name, genre in GENRES.items():
+        waveform = decode(next(CLIPS.glob(f"{name}.*")))
+        length, step = PART_SECONDS * SAMPLE_RATE, STEP_SECONDS * SAMPLE_RATE
+        for number, start in enumerate(range(0, len(waveform) - length + 1, step), 1):
+            path = folder / genre.lower() / f"{name} {number}.flac"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            encode(path, waveform[start : start + length])
+            title = name.replace("_", " ").capitalize()
+            tags = FLAC(path)
+            tags.update(title=f"{title}, part {number}", artist="Taggram examples", album=title)
+            tags.save()
+
+
+def decode(path: Path) -> np.ndarray:
+    """Return the sound of a file in mono."""
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+    with av.open(str(path)) as container:
+        blocks = [
+            block.to_ndarray()[0]
+            for frame in container.decode(audio=0)
+            for block in resampler.resample(frame)
+        ]
+    return np.concatenate(blocks)
+
+
+def encode(path: Path, waveform: np.ndarray) -> None:
+    """Write a mono waveform of 16-bit samples as FLAC."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("flac", rate=SAMPLE_RATE, layout="mono")
+        frame = av.AudioFrame.from_ndarray(waveform[None], format="s16", layout="mono")
+        frame.sample_rate = SAMPLE_RATE
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[str]:
+    """Scan a library, and run a server with it and with a second model."""
+    music = folder / "music"
+    write_music(music)
+    environment = {
+        **os.environ,
+        "TAGGRAM_CACHE": str(folder / "cache"),
+        "TAGGRAM_LIBRARY": str(folder / "library.db"),
+    }
+
+    def run(*arguments: str) -> None:
+        subprocess.run([*_COMMAND, *arguments], env=environment, check=True, stdout=subprocess.DEVNULL)
+
+    small = folder / "cache" / "models" / "small.onnx"
+    small.parent.mkdir(parents=True)
+    run("library", "add", str(music))
+    run("models", "export", "default", str(small), "--int8", "--calibration", str(music))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    options = ["serve", "--port", port, "--dataset", f"folder:names={music}"]
+    process = subprocess.Popen([*_COMMAND, *options], env=environment)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(f"{url}/api/v1/health")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def wait_for(url: str, seconds: float = 60) -> None:
+    """Ask until somebody answers."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    raise SystemExit(f"{url} does not answer")
+
+
+def photograph(url: str, chromium: str) -> None:
+    """Take all pictures; the light round prepares what the pages show."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        options = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
+        browser = driver.chromium.launch(executable_path=chromium, args=options)
+        for scheme in ("light", "dark"):
+            page = browser.new_context(
+                viewport={"width": 1360, "height": 920}, color_scheme=scheme, device_scale_factor=1.5
+            ).new_page()
+            page.set_default_timeout(240_000)
+            visit(page, url, scheme)
+        phone = browser.new_context(
+            viewport={"width": 390, "height": 844}, device_scale_factor=2, is_mobile=True, has_touch=True
+        ).new_page()
+        show_song(phone, url)
+        take(phone, "listen_phone")
+        browser.close()
+
+
+def visit(page: "Page", url: str, scheme: str) -> None:
+    """Go through all pages."""
+    page.goto(url)
+    if scheme == "light":
+        page.get_by_role("heading", name="Drop a song.").wait_for()
+        page.wait_for_timeout(500)
+    if page.locator("aside").count() == 0:
+        take(page, f"start_{scheme}")
+    show_song(page, url)
+    page.get_by_role("slider", name="Timeline").focus()
+    box = page.locator(".rows .heat").nth(2).bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 0.37 * box["width"], box["y"] + box["height"] / 2)
+    page.wait_for_timeout(1500)
+    page.keyboard.press("Space")
+    page.mouse.move(5, 400)
+    page.wait_for_timeout(400)
+    take(page, f"listen_{scheme}")
+    page.locator(".rows .label", has_text="Piano").click()
+    page.wait_for_timeout(1500)
+    page.get_by_role("button", name="Pause the song").click()
+    page.mouse.move(5, 400)
+    take(page, f"why_{scheme}")
+    for name in ("library", "map", "teach"):
+        page.goto(f"{url}/#/{name}")
+        page.wait_for_timeout(4000)
+        take(page, f"{name}_{scheme}")
+    show_models(page, url, scheme)
+
+
+def show_song(page: "Page", url: str) -> None:
+    """Open the medley."""
+    page.goto(f"{url}/#/listen")
+    page.wait_for_timeout(300)
+    page.set_input_files("input[type=file]", CLIPS / "medley.m4a")
+    page.wait_for_selector(".stage")
+    page.wait_for_timeout(800)
+
+
+def show_models(page: "Page", url: str, scheme: str) -> None:
+    """Models, a comparison of two of them, and one song through both."""
+    page.goto(f"{url}/#/models")
+    page.locator("li.card").nth(1).wait_for()
+    take(page, f"models_{scheme}")
+    page.goto(f"{url}/#/models/evaluations")
+    checks = page.locator("td input[type=checkbox]")
+    if scheme == "light":
+        for number, name in enumerate(("default", "small"), 1):
+            page.get_by_label("Model").select_option(name)
+            page.get_by_role("button", name="Evaluate").click()
+            checks.nth(number - 1).wait_for()
+    checks.nth(1).wait_for()
+    take(page, f"evaluations_{scheme}")
+    for place in (0, 1):
+        checks.nth(place).check()
+    page.get_by_role("link", name="Compare 2").click()
+    page.get_by_role("heading", name="Tags won").wait_for()
+    take(page, f"comparison_{scheme}")
+    page.goto(f"{url}/#/models/song")
+    page.set_input_files("input[type=file]", CLIPS / "medley.m4a")
+    page.locator(".stage").nth(1).wait_for()
+    page.wait_for_timeout(800)
+    take(page, f"same_song_{scheme}")
+
+
+def take(page: "Page", name: str) -> None:
+    """Write what is to be seen as WebP."""
+    picture = Image.open(BytesIO(page.screenshot()))
+    picture.save(PICTURES / f"{name}.webp", quality=88, method=6)
+
+
+if __name__ == "__main__":
+    main()
