@@ -39,6 +39,8 @@ class ModelList:
         if name not in files:
             raise UnknownNameError("model", name, files)
         specification = self._read(files[name])
+        if specification.task == "chords":
+            raise ModelFileError(f"{files[name]}: a model of chords, not of tags; choose another model")
         return KnownModel(name, specification.weights_sha256, specification)
 
     def all(self) -> list[Model]:
