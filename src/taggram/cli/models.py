@@ -154,6 +154,12 @@ def verify(file: Name) -> None:
     from taggram.modelfile.reader import load_model_file
 
     path = resolve_model(file)
+    if load_model_file(path).specification.task == "chords":
+        from taggram.chords.verify import verify_chord_model
+
+        for passed in verify_chord_model(path):
+            typer.echo(f"ok  {passed}")
+        return
     for passed in verify_model_file(path):
         typer.echo(f"ok  {passed}")
     if (comparison := _compare_front_ends(load_model_file(path).specification)) is not None:
