@@ -1,6 +1,7 @@
 """`taggram serve` as people run it: a process, a port, an end in the middle of the work."""
 
 import os
+import re
 import signal
 import socket
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from taggram.cli import main as cli
+from tests.conftest import ROOT
 from tests.server.conftest import API, Service, serving, write_song
 
 
@@ -31,6 +33,9 @@ def test_it_ends_in_the_middle_of_the_work_and_goes_on_with_it(tmp_path: Path) -
         reader = socket.create_connection(("127.0.0.1", first.port))
         reader.sendall(f"GET {API}/jobs/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         assert reader.recv(15) == b"HTTP/1.1 200 OK"
+        seen = b""
+        while jobs[0].encode() not in seen:  # it begins with what is not done
+            seen += reader.recv(65536)
         begun = time.monotonic()
         first.process.send_signal(signal.SIGTERM)
         assert first.process.wait(20) == 0 or first.process.returncode == -signal.SIGTERM
@@ -122,3 +127,14 @@ def test_options_that_cannot_be(option: tuple[str, str], monkeypatch: pytest.Mon
     with pytest.raises(SystemExit) as end:
         cli.main()
     assert end.value.code == 2
+
+
+def test_the_table_of_threats_names_tests_that_there_are() -> None:
+    """A threat whose test was renamed away would be covered by nothing."""
+    text = (ROOT / "docs" / "server.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(test_\w+\.py)`: ((?:`test_\w+`(?:, )?)+)", text)
+    assert len(named) > 15
+    for file, tests in named:
+        source = (Path(__file__).parent / file).read_text(encoding="utf-8")
+        for test in re.findall(r"`(test_\w+)`", tests):
+            assert f"def {test}(" in source, f"{file} has no {test}"

@@ -35,6 +35,14 @@ class Peaks:
     duration: float
     parts: NDArray[np.int8] = field(repr=False)
 
+    def cut(self, start: float, end: float) -> "Peaks":
+        """Return the parts from `start` to `end`, in seconds, to within one part."""
+        n = len(self.parts)
+        scale = n / self.duration if self.duration else 0.0
+        first = min(max(0, int(start * scale)), max(0, n - 1))
+        last = min(n, max(first + 1, int(np.ceil(end * scale))))
+        return Peaks((last - first) / scale if scale else 0.0, self.parts[first:last])
+
     def reduce(self, n: int) -> NDArray[np.int8]:
         """Return at most `n` parts, each the extremes of equally many of the finer ones.
 

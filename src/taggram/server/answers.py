@@ -1,9 +1,15 @@
 """Answers that several resources give."""
 
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
 
 from taggram.server import PREFIX
 from taggram.server.schemas import Job
+
+
+def as_json(model: BaseModel) -> Response:
+    """Answer with what was made here, which need not be checked once more."""
+    return Response(model.model_dump_json(), media_type="application/json")
 
 
 def as_answer(job: Job, status: int = 202) -> JSONResponse:

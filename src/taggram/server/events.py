@@ -6,7 +6,7 @@ client or the server ends it; that of one job ends with the job.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -71,6 +71,8 @@ class Hub:
 def stream_events(server: "Server", job_id: str | None, last_event_id: str | None) -> StreamingResponse:
     """Return a stream of events: of one job from its beginning, of all from now on; or behind an event.
 
+    A stream of all jobs begins with the last event of each that has not ended.
+
     Raises
     ------
     ProblemError
@@ -83,8 +85,12 @@ def stream_events(server: "Server", job_id: str | None, last_event_id: str | Non
     if job_id is not None:
         server.store.job(job_id)
     after = _after(server, job_id, last_event_id)
+    is_beginning = job_id is None and last_event_id is None
+    first = server.store.unfinished() if is_beginning else []
     headers = {"X-Accel-Buffering": "no"}  # a proxy is to pass events on at once
-    return StreamingResponse(_events(server, job_id, after), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(
+        _events(server, job_id, after, first), media_type="text/event-stream", headers=headers
+    )
 
 
 def _after(server: "Server", job_id: str | None, last_event_id: str | None) -> int:
@@ -93,12 +99,16 @@ def _after(server: "Server", job_id: str | None, last_event_id: str | None) -> i
     return server.store.last_event() if job_id is None else 0
 
 
-async def _events(server: "Server", job_id: str | None, after: int) -> AsyncIterator[str]:
+async def _events(
+    server: "Server", job_id: str | None, after: int, first: Sequence[tuple[int, str]]
+) -> AsyncIterator[str]:
     hub = server.hub
     event = hub.listen()
     hub.n_streams += 1
     try:
         yield ": welcome\n\n"
+        for number, data in first:
+            yield f"id: {number}\nevent: job\ndata: {data}\n\n"
         while not hub.is_closing:
             found = await run_sync(server.store.events, after, job_id)
             for number, data in found:

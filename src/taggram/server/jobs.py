@@ -325,7 +325,9 @@ class _Runner(threading.Thread):
     def _living_child(self) -> "subprocess.Popen[str]":
         if self._child is None or self._child.poll() is not None:
             self._end_child()
-            configuration = Configuration.of(self._queue.settings).to_json()
+            # What the owner asks for may need more; it decodes with limits all the same.
+            is_limited = self.lane == "analysis"
+            configuration = Configuration.of(self._queue.settings, is_limited=is_limited).to_json()
             self._child = start_child("taggram.server.worker", configuration, text=True)
             self._n_jobs = 0
         return self._child

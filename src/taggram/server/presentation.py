@@ -158,10 +158,18 @@ def evidence(sound: StoredSound, tag: str, n: int) -> Evidence:
     return Evidence(tag=tags[column].name, moments=said)
 
 
-def peaks(found: AudioPeaks, n: int) -> Peaks:
-    """Return a waveform in at most `n` parts."""
-    parts = found.reduce(n)
-    return Peaks(duration=found.duration, minimum=parts[:, 0].tolist(), maximum=parts[:, 1].tolist())
+def peaks(found: AudioPeaks, n: int, start: float = 0.0, end: float | None = None) -> Peaks:
+    """Return a waveform, or the part of it from `start` to `end`, in at most `n` parts."""
+    start = min(start, found.duration)
+    end = found.duration if end is None else min(max(start, end), found.duration)
+    parts = found.cut(start, end).reduce(n)
+    return Peaks(
+        duration=found.duration,
+        start=start,
+        end=end,
+        minimum=parts[:, 0].tolist(),
+        maximum=parts[:, 1].tolist(),
+    )
 
 
 def sound_of_track(view: View, track_id: int) -> StoredSound:

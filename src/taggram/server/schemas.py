@@ -166,7 +166,9 @@ class Taggram(BaseModel):
 class Peaks(BaseModel):
     """Least and greatest sample of equal parts of the sound, for drawing its waveform."""
 
-    duration: float
+    duration: float = Field(description="Of the whole sound.")
+    start: float = Field(description="Where the first part begins.")
+    end: float = Field(description="Where the last part ends.")
     minimum: list[int] = Field(description="In [-127, 127].")
     maximum: list[int] = Field(description="In [-127, 127].")
 

@@ -36,7 +36,7 @@ class Limits:
     n_workers
         Analyses at once, each in a process with one thread for the network.
     worker_bytes
-        Memory (address space) of one worker process, where the operating system can limit it.
+        Memory (address space) of a process that reads uploads, where the operating system can limit it.
     n_streams
         Event streams at once.
     """

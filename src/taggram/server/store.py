@@ -303,6 +303,14 @@ class Store:
         values = (after, limit) if job_id is None else (after, job_id, limit)
         return self.rows(f"SELECT id, data FROM event WHERE id > ? {where} ORDER BY id LIMIT ?", values)
 
+    def unfinished(self) -> list[tuple[int, str]]:
+        """Return the last event of each job that has not ended, in order."""
+        return self.rows(
+            "SELECT max(event.id), data FROM event JOIN job ON job.id = job_id "
+            f"WHERE state NOT IN ({_marks(FINAL)}) GROUP BY job_id ORDER BY 1",
+            FINAL,
+        )
+
     def last_event(self) -> int:
         """Return the number of the newest event."""
         ((number,),) = self.rows("SELECT coalesce(max(id), 0) FROM event")

@@ -20,7 +20,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple, NoReturn, Self
@@ -55,9 +55,10 @@ class Configuration:
     limits: Limits
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """Return what the workers of a server are to know."""
-        return cls(settings.library_path, settings.own_folder, settings.limits)
+    def of(cls, settings: Settings, *, is_limited: bool) -> Self:
+        """Return what the workers of a server are to know; `is_limited` sets the limit of memory."""
+        limits = settings.limits if is_limited else replace(settings.limits, worker_bytes=0)
+        return cls(settings.library_path, settings.own_folder, limits)
 
     def to_json(self) -> str:
         """Serialise it for the command line."""

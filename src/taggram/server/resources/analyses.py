@@ -21,6 +21,8 @@ router = APIRouter(prefix="/analyses", tags=["analyses"])
 
 AnalysisId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="As in the job's result.")]
 NPeaks = Annotated[int, Query(ge=1, le=8000, description="Parts, at most.")]
+Start = Annotated[float, Query(ge=0, le=1e9, description="Seconds.")]
+End = Annotated[float | None, Query(ge=0, le=1e9, description="Seconds; default: to the end.")]
 NMoments = Annotated[int, Query(ge=1, le=20)]
 Weight = Annotated[
     float | None, Query(ge=0, le=1000, description="Of this facet; unset facets then count 0.")
@@ -120,9 +122,11 @@ def read_taggram(
 
 
 @router.get("/{analysis_id}/peaks")
-def read_peaks(analysis_id: AnalysisId, server: Context, n: NPeaks = 1000) -> Peaks:
+def read_peaks(
+    analysis_id: AnalysisId, server: Context, n: NPeaks = 1000, start: Start = 0.0, end: End = None
+) -> Peaks:
     """Give what is needed to draw the waveform."""
-    return presentation.peaks(server.store.analysis(analysis_id).peaks, n)
+    return presentation.peaks(server.store.analysis(analysis_id).peaks, n, start, end)
 
 
 @router.get("/{analysis_id}/evidence")

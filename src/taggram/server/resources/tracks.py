@@ -12,15 +12,18 @@ from taggram.library.catalogue import FoundRows
 from taggram.library.store import Library
 from taggram.library.tracks import FileRow
 from taggram.server import presentation
+from taggram.server.answers import as_json
 from taggram.server.context import Context
 from taggram.server.presentation import TaggramForm, Theme
 from taggram.server.resources.analyses import (
     DOWNLOAD,
     SOUND,
+    End,
     NMoments,
     NPeaks,
     NSimilar,
     PerArtist,
+    Start,
     Weight,
     Where,
     read_weights,
@@ -57,7 +60,7 @@ OutcomeFilter = Annotated[
 ]
 
 
-@router.get("")
+@router.get("", response_model=TrackPage)
 def list_tracks(
     server: Context,
     query: QueryText = "",
@@ -65,12 +68,12 @@ def list_tracks(
     outcome: OutcomeFilter = None,
     offset: Annotated[int, Query(ge=0, le=100_000_000)] = 0,
     limit: Annotated[int, Query(ge=0, le=500)] = 100,
-) -> TrackPage:
+) -> Response:
     """Find tracks. Of several files with the same sound, a query finds the first that matches."""
     with server.shelf.view() as view:
         found = _search(view, query, sort, outcome)
         if found is None:
-            return TrackPage(total=0, items=[])
+            return as_json(TrackPage(total=0, items=[]))
         page = slice(offset, offset + limit)
         catalogue = view.catalogue
         rows, relevance = found.rows[page], found.relevance[page].tolist()
@@ -86,7 +89,7 @@ def list_tracks(
             for i, file_id in enumerate(ids)
             if file_id in known
         ]
-        return TrackPage(total=found.n, items=items)
+        return as_json(TrackPage(total=found.n, items=items))
 
 
 @router.get("/ids")
@@ -135,9 +138,9 @@ def read_taggram(
 
 
 @router.get("/{track_id}/peaks")
-def read_peaks(track_id: Id, server: Context, n: NPeaks = 1000) -> Peaks:
+def read_peaks(track_id: Id, server: Context, n: NPeaks = 1000, start: Start = 0.0, end: End = None) -> Peaks:
     """Give what is needed to draw the waveform; the first time, the track is decoded for it."""
-    return presentation.peaks(server.sounds.peaks_of_track(track_id), n)
+    return presentation.peaks(server.sounds.peaks_of_track(track_id), n, start, end)
 
 
 @router.get("/{track_id}/evidence")
