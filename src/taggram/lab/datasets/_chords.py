@@ -5,37 +5,19 @@ A segment keeps its label as annotated. The vocabulary of a chord dataset is `MA
 a minor triad on each of twelve roots, spelled with sharps, and `N`.
 """
 
-import re
-from collections.abc import Mapping
 from pathlib import Path
 
+from taggram.chords.harte import NO_CHORD, SHARPS, parse_chord
 from taggram.lab.datasets._base import Segment
 
-ROOTS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-NO_CHORD = "N"
-MAJOR_MINOR = (*(f"{root}:{quality}" for root in ROOTS for quality in ("maj", "min")), NO_CHORD)
-
-_LABEL = re.compile(
-    r"(?P<letter>[A-G])(?P<accidentals>[#b]*)"
-    r"(?::(?=[a-z0-9(])(?P<quality>[a-z0-9]*)(?:\((?P<degrees>[^)]*)\))?)?(?:/(?P<bass>[#b]*\d+))?"
-)
-_PITCH_CLASS: Mapping[str, int] = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-# Qualities whose third and fifth make a major or a minor triad. What has neither (dim, aug, sus, a
-# bare fifth) is in no class.
-_TRIAD: Mapping[str, str] = {
-    **dict.fromkeys(("", "maj", "maj6", "6", "7", "maj7", "9", "maj9", "11", "maj11", "13", "maj13"), "maj"),
-    **dict.fromkeys(("min", "min6", "min7", "minmaj7", "min9", "minmaj9", "min11", "min13"), "min"),
-}
-_OTHER = frozenset(
-    {"dim", "dim7", "hdim7", "hdim", "aug", "aug7", "sus2", "sus4", "sus4(b7)", "sus", "5", "1", "7sus4"}
-)
+MAJOR_MINOR = (*(f"{root}:{quality}" for root in SHARPS for quality in ("maj", "min")), NO_CHORD)
 
 
 def reduce_chord(label: str) -> str | None:
     """Return the class of `MAJOR_MINOR` that a chord belongs to; None if it belongs to none.
 
     The root and the triad count; sevenths, added notes and the bass do not. A chord that leaves out its
-    third or fifth (`C:maj(*3)`) or is built of bare degrees (`C:(1,5)`) belongs to none.
+    third or fifth (`C:maj(*3)`, `C:(1,5)`) belongs to none.
 
     Raises
     ------
@@ -47,23 +29,12 @@ def reduce_chord(label: str) -> str | None:
     >>> reduce_chord("Bb:min7/b3"), reduce_chord("C"), reduce_chord("N"), reduce_chord("C:sus4")
     ('A#:min', 'C:maj', 'N', None)
     """
-    if label in (NO_CHORD, "X"):
-        return NO_CHORD if label == NO_CHORD else None
-    match = _LABEL.fullmatch(label)
-    quality = match["quality"] or "" if match else ""
-    if match is None or (quality not in _TRIAD and quality not in _OTHER):
-        raise ValueError(f"{label!r} is no chord label")
-    degrees = (match["degrees"] or "").replace(" ", "").split(",")
-    is_bare = match["quality"] == "" and match["degrees"] is not None
-    if is_bare or any(degree.startswith("*") and degree[-1] in "35" for degree in degrees):
+    chord = parse_chord(label)
+    if chord is None or chord.is_nothing:
+        return None if chord is None else NO_CHORD
+    if 7 not in chord.intervals or not chord.intervals & {3, 4}:
         return None
-    triad = _TRIAD.get(quality)
-    return f"{ROOTS[_root_of(match)]}:{triad}" if triad else None
-
-
-def _root_of(match: re.Match[str]) -> int:
-    accidentals = match["accidentals"]
-    return (_PITCH_CLASS[match["letter"]] + accidentals.count("#") - accidentals.count("b")) % 12
+    return f"{SHARPS[chord.root]}:{'maj' if 4 in chord.intervals else 'min'}"
 
 
 def read_segments(path: Path) -> tuple[Segment, ...]:
