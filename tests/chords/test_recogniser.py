@@ -11,17 +11,14 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from taggram.chords.harte import QUALITIES
 from taggram.chords.midi_file import read_midi
 from taggram.chords.recogniser import ChordRecogniser
 from taggram.chords.result import ChordResult
 from taggram.cli.main import app
 from taggram.errors import AudioError, ModelFileError, ShapeError
+from taggram.inference.tagger import Tagger
 from taggram.modelfile.cache import SHIPPED_MODELS, resolve_model
-
-RATE = 22_050
-SONG = [(0, "maj"), (9, "min"), (5, "maj"), (7, "maj")]  # C Am F G
-LABELS = ["C:maj", "A:min", "F:maj", "G:maj"]
+from tests.chords.sounds import LABELS, RATE, SONG, play
 
 
 @pytest.fixture(scope="module")
@@ -29,34 +26,6 @@ def recogniser() -> Iterator[ChordRecogniser]:
     """The shipped model."""
     with ChordRecogniser.load() as shipped:
         yield shipped
-
-
-def pluck(pitch: float, seconds: float) -> np.ndarray:
-    """A string: eight partials that die away, the higher the faster."""
-    times = np.arange(int(seconds * RATE)) / RATE
-    frequency = 440 * 2 ** ((pitch - 69) / 12)
-    partials = (
-        np.sin(2 * np.pi * n * frequency * times) / n * np.exp(-times * (0.6 + 0.3 * n)) for n in range(1, 9)
-    )
-    string: np.ndarray = np.sum(list(partials), axis=0)
-    return string
-
-
-def play(
-    chords: list[tuple[int, str]], *, seconds: float = 2.0, tuning: float = 0.0, step: int = 0
-) -> np.ndarray:
-    """Chords of plucked strings around middle C over a bass, each struck twice."""
-    parts = []
-    for root, quality in chords:
-        pitches = [
-            36 + (root + step) % 12,
-            *(60 + (root + step + i) % 12 for i in sorted(QUALITIES[quality])),
-        ]
-        half = np.sum([pluck(pitch + tuning / 100, seconds / 2) for pitch in pitches], axis=0)
-        parts += [half, half]
-    waveform = np.concatenate(parts)
-    scaled: np.ndarray = 0.8 * waveform / np.abs(waveform).max()
-    return scaled.astype(np.float32)
 
 
 def recall(result: ChordResult, labels: list[str], seconds: float = 2.0) -> float:
@@ -156,6 +125,15 @@ def _seconds(recogniser: ChordRecogniser, waveform: np.ndarray) -> float:
     begun = time.process_time()
     recogniser.recognise(waveform, sample_rate=RATE)
     return time.process_time() - begun
+
+
+def test_the_shipped_model_passes_its_checks_and_takes_no_tagging() -> None:
+    runner = CliRunner()
+    verified = runner.invoke(app, ["models", "verify", "chords"])
+    assert verified.exit_code == 0
+    assert verified.stdout.count("ok  ") == 5
+    with pytest.raises(ModelFileError, match="a model of chords, not of tags"):
+        Tagger.load("chords")
 
 
 def test_what_cannot_be_heard_is_an_error(recogniser: ChordRecogniser, tmp_path: Path) -> None:
