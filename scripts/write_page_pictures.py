@@ -1,4 +1,4 @@
-"""Photograph every page of the real server, light and dark, for docs/server_page.md.
+"""Photograph every page of the real server, light and dark, for docs/page.md.
 
 The library is made of parts of the example clips, which are ours: `examples/clips`, cut into parts of twelve
 seconds. Run it after a change of the page, and look at what it wrote:
@@ -33,15 +33,15 @@ CLIPS = ROOT / "examples" / "clips"
 PICTURES = ROOT / "docs" / "images" / "page"
 SAMPLE_RATE = 22_050
 PART_SECONDS, STEP_SECONDS = 12, 3
-GENRES = {
-    "adagio": "Classical",
-    "arcade": "Electronic",
-    "blue_corner": "Jazz",
-    "hearth": "Folk",
-    "nocturne": "Classical",
-    "overdrive": "Rock",
-    "tide": "Ambient",
-    "warehouse": "Techno",
+PIECES = {  # genre, and a made-up artist
+    "adagio": ("Classical", "Ada Lark"),
+    "arcade": ("Electronic", "Pixel Choir"),
+    "blue_corner": ("Jazz", "The Tide Tables"),
+    "hearth": ("Folk", "Ada Lark"),
+    "nocturne": ("Classical", "The Tide Tables"),
+    "overdrive": ("Rock", "Iron Kettle"),
+    "tide": ("Ambient", "North Sea Quartet"),
+    "warehouse": ("Techno", "Halogen"),
 }
 _COMMAND = [sys.executable, "-m", "taggram.cli.main"]
 
@@ -57,7 +57,7 @@ def main() -> None:
 
 def write_music(folder: Path) -> None:
     """Cut the clips into parts, as FLAC with tags, in `<folder>/<genre>/`."""
-    for name, genre in GENRES.items():
+    for name, (genre, artist) in PIECES.items():
         waveform = decode(next(CLIPS.glob(f"{name}.*")))
         length, step = PART_SECONDS * SAMPLE_RATE, STEP_SECONDS * SAMPLE_RATE
         for number, start in enumerate(range(0, len(waveform) - length + 1, step), 1):
@@ -66,7 +66,7 @@ def write_music(folder: Path) -> None:
             encode(path, waveform[start : start + length])
             title = name.replace("_", " ").capitalize()
             tags = FLAC(path)
-            tags.update(title=f"{title}, part {number}", artist="Taggram examples", album=title)
+            tags.update(title=f"{title}, part {number}", artist=artist, album=title)
             tags.save()
 
 

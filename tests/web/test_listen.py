@@ -309,3 +309,27 @@ def test_remove_an_analysis(open_page: OpenPage, make_site: Callable[..., Site],
     listen(page, write_wav(tmp_path / "gone.wav", make_tone(440, 3)))
     page.get_by_role("button", name="Remove this analysis").click()
     page.get_by_role("heading", name="Drop a song.").wait_for()
+
+
+def test_what_sounds_like_it_in_the_library(open_page: OpenPage, music_site: Site) -> None:
+    page = open_page(music_site.url)
+    analysis_id = listen(page, CLIPS / "tide.opus")
+    found = music_site.get(f"analyses/{analysis_id}/similar?n=6&per_artist=1")
+    similar = page.get_by_role("region", name="Sounds like it in your library")
+    entries = similar.locator("li")
+    entries.nth(len(found) - 1).wait_for()
+    assert entries.locator("a").all_inner_texts() == [each["track"]["title"] for each in found]
+    assert found[0]["track"]["title"].startswith("Tide")
+    entries.first.get_by_role("button", name="where it is most alike").click()
+    player = page.get_by_role("region", name="Player")
+    assert found[0]["track"]["title"] in player.inner_text()
+    position = player.get_by_role("slider")
+    begun = float(position.input_value())
+    wait_until(page, lambda: float(position.input_value()) > begun + 0.3)
+
+
+def test_an_analysis_that_is_gone(open_page: OpenPage, site: Site) -> None:
+    page = open_page(f"{site.url}/#/listen/{'0' * 32}")
+    page.get_by_role("alert").get_by_text("0000").wait_for()
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("alert").wait_for()
