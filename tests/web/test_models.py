@@ -64,7 +64,7 @@ def test_evaluate_and_compare(open_page: OpenPage, site: Site) -> None:
 
 def test_one_song_through_two_models(open_page: OpenPage, site: Site, medley: Path) -> None:
     page = open_page(f"{site.url}/#/models/song")
-    first, second = page.get_by_label("Heard by"), page.get_by_label("and", exact=True)
+    first, second = page.get_by_label("First model"), page.get_by_label("Second model")
     first.select_option("default")
     second.select_option("tiny")
     page.set_input_files("input[type=file]", medley)
