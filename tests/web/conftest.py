@@ -236,3 +236,29 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture(scope="session")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 24 short pieces of music by three artists, our own."""
+    from tests.web.music import write_music
+
+    folder = tmp_path_factory.mktemp("music")
+    write_music(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def music_site(music: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A server whose library holds a copy of the music in `folder/music`, heard by the model that ships."""
+    from tests.web.music import run_taggram
+
+    if not all(map(find_spec, ("fastapi", "uvicorn"))):
+        pytest.skip("the extra `serve` is not installed")
+    folder = tmp_path_factory.mktemp("music_site")
+    shutil.copytree(music, folder / "music")
+    run_taggram(folder, "library", "add", str(folder / "music"))
+    site = Site(folder)
+    site.start()
+    yield site
+    site.stop()
