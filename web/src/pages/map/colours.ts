@@ -8,7 +8,8 @@ const EXPONENT = 2 / 3; // as in the taggram: weak scores can be told apart
 
 /** A colour of the page, as bytes. */
 export function readColour(element: Element, name: string): Colour {
-  const hex = getComputedStyle(element).getPropertyValue(name).trim();
+  const written = getComputedStyle(element).getPropertyValue(name).trim();
+  const hex = written.length === 4 ? written.replace(/[^#]/g, "$&$&") : written; // the build shortens #ffffff
   return [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)) as Colour;
 }
 

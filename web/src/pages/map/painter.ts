@@ -1,4 +1,4 @@
-/** What draws points on a canvas: WebGL 2, or the processor where there is none. */
+/** What draws points on a canvas: WebGL 2, or the processor where no graphics card does it. */
 import type { Points } from "./points";
 import { PixelPainter } from "./pixel_painter";
 import { WebglPainter } from "./webgl_painter";

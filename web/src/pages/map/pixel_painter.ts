@@ -1,4 +1,4 @@
-/** Points as small discs, written pixel by pixel by the processor, for machines without WebGL. */
+/** Points as small discs, written pixel by pixel by the processor, for machines without a graphics card. */
 import type { Look, Painter, Sight } from "./painter";
 import type { Points } from "./points";
 

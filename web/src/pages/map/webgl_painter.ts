@@ -33,9 +33,9 @@ export class WebglPainter implements Painter {
   private readonly order: WebGLBuffer;
   private readonly uniforms: Record<"scale" | "shift" | "size" | "markColour", WebGLUniformLocation | null>;
 
-  /** Null where there is no WebGL 2. */
+  /** Null where there is no WebGL 2, or only an emulated one, which is slower than `PixelPainter`. */
   static make(canvas: HTMLCanvasElement, points: Points): WebglPainter | null {
-    const gl = canvas.getContext("webgl2", { antialias: false, depth: false, powerPreference: "low-power" });
+    const gl = canvas.getContext("webgl2", { antialias: false, depth: false, failIfMajorPerformanceCaveat: true });
     return gl ? new WebglPainter(gl, points) : null;
   }
 
