@@ -2,7 +2,8 @@
 
     analysis   uploads; `Limits.n_workers` side by side, each in a process that stays for the next
     library    all that writes to the library or to its files: one after the other
-    study      maps and evaluations: one after the other
+    map        one after the other
+    evaluation one after the other
 
 A job is in the store before its client hears of it. It is taken by a thread of its lane, which speaks to one
 worker (`taggram.server.worker`), and what the worker says is noted and published as it comes. When the
@@ -30,7 +31,8 @@ from taggram.server.worker import Configuration
 LANES: Mapping[str, tuple[JobKind, ...]] = {
     "analysis": ("analysis",),
     "library": ("scan", "plan", "apply", "undo"),
-    "study": ("map", "evaluation"),
+    "map": ("map",),
+    "evaluation": ("evaluation",),
 }
 ALL_KINDS: tuple[JobKind, ...] = tuple(kind for kinds in LANES.values() for kind in kinds)
 MAX_ATTEMPTS = 3
