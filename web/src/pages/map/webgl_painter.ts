@@ -35,7 +35,8 @@ export class WebglPainter implements Painter {
 
   /** Null where there is no WebGL 2, or only an emulated one, which is slower than `PixelPainter`. */
   static make(canvas: HTMLCanvasElement, points: Points): WebglPainter | null {
-    const gl = canvas.getContext("webgl2", { antialias: false, depth: false, failIfMajorPerformanceCaveat: true });
+    if (isEmulated()) return null; // asked first: a canvas keeps the first kind of context that it gave
+    const gl = canvas.getContext("webgl2", { antialias: false, depth: false });
     return gl ? new WebglPainter(gl, points) : null;
   }
 
@@ -103,6 +104,15 @@ export class WebglPainter implements Painter {
   close(): void {
     this.gl.getExtension("WEBGL_lose_context")?.loseContext();
   }
+}
+
+/** Whether WebGL is done by the processor: its drivers say so by name, and nothing else does reliably. */
+function isEmulated(): boolean {
+  const gl = document.createElement("canvas").getContext("webgl2");
+  const details = gl?.getExtension("WEBGL_debug_renderer_info");
+  const renderer: unknown = details ? gl?.getParameter(details.UNMASKED_RENDERER_WEBGL) : "";
+  gl?.getExtension("WEBGL_lose_context")?.loseContext();
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(String(renderer));
 }
 
 function link(gl: WebGL2RenderingContext): WebGLProgram {
