@@ -263,7 +263,7 @@ def test_a_curve_is_drawn_by_keyboard_and_followed(page: "Page", music_site: Sit
     page.get_by_label("Tracks", exact=True).fill("6")
     with page.expect_request("**/playlists") as sent:
         page.get_by_role("button", name="Make playlist").click()
-    assert sent.value.post_data_json["curves"] == {"slow": [1, 1, 0, 0, 0]}
+    assert json.loads(sent.value.post_data or "")["curves"] == {"slow": [1, 1, 0, 0, 0]}
     page.locator("ol a.title").nth(5).wait_for()
     scores = {
         track["title"]: track["scores"]["slow"]
