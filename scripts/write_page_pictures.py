@@ -1,12 +1,12 @@
 """Photograph every page of the real server, light and dark, for docs/page.md.
 
-The library is made of parts of the example clips, which are ours: `examples/clips`, cut into parts of twelve
-seconds. Run it after a change of the page, and look at what it wrote:
+The library is made of the example clips, which are ours: parts of twelve seconds, and mixes of two. Run it after a change of the page, and look at what it wrote:
 
     python scripts/write_page_pictures.py --chromium /usr/bin/chromium
 """
 
 import argparse
+import json
 import os
 import socket
 import subprocess
@@ -17,8 +17,10 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import av
 import numpy as np
@@ -33,6 +35,7 @@ CLIPS = ROOT / "examples" / "clips"
 PICTURES = ROOT / "docs" / "images" / "page"
 SAMPLE_RATE = 22_050
 PART_SECONDS, STEP_SECONDS = 12, 3
+N_TAKES = 6  # of every pair of clips
 PIECES = {  # genre, and a made-up artist
     "adagio": ("Classical", "Ada Lark"),
     "arcade": ("Electronic", "Pixel Choir"),
@@ -56,18 +59,51 @@ def main() -> None:
 
 
 def write_music(folder: Path) -> None:
-    """Cut the clips into parts, as FLAC with tags, in `<folder>/<genre>/`."""
-    for name, (genre, artist) in PIECES.items():
-        waveform = decode(next(CLIPS.glob(f"{name}.*")))
-        length, step = PART_SECONDS * SAMPLE_RATE, STEP_SECONDS * SAMPLE_RATE
-        for number, start in enumerate(range(0, len(waveform) - length + 1, step), 1):
-            path = folder / genre.lower() / f"{name} {number}.flac"
+    """Write a library: parts of the clips, and mixes of two clips, as FLAC with tags."""
+    rng = np.random.default_rng(20261121)
+    clips = {name: decode(next(CLIPS.glob(f"{name}.*"))) for name in PIECES}
+    for name, waveform in clips.items():
+        for number, part in enumerate(cut(waveform), 1):
+            write_track(folder / f"{name} {number}.flac", part, f"{title_of(name)}, part {number}", [name])
+    for one, other in combinations(PIECES, 2):
+        for take in range(1, 1 + N_TAKES):
+            share = rng.uniform(0.15, 0.85)
+            parts = [rng.choice(np.stack(cut(clips[name]))) for name in (one, other)]
+            mix = (share * parts[0] + (1 - share) * parts[1]).astype(np.int16)
+            title = f"{title_of(one)} & {title_of(other)}, take {take}"
+            write_track(folder / f"{one} {other} {take}.flac", mix, title, [one, other])
+
+
+def write_dataset(folder: Path) -> None:
+    """Write parts of the clips in noise as a test split of genres, for `folder:names`."""
+    rng = np.random.default_rng(20261121)
+    for name, (genre, _) in PIECES.items():
+        for number, part in enumerate(cut(decode(next(CLIPS.glob(f"{name}.*")))), 1):
+            noise = rng.normal(0, rng.uniform(0.02, 0.5) * np.std(part), len(part))
+            path = folder / "test" / genre.lower() / f"{name} {number}.flac"
             path.parent.mkdir(parents=True, exist_ok=True)
-            encode(path, waveform[start : start + length])
-            title = name.replace("_", " ").capitalize()
-            tags = FLAC(path)
-            tags.update(title=f"{title}, part {number}", artist=artist, album=title)
-            tags.save()
+            encode(path, (0.6 * (part + noise)).clip(-32767, 32767).astype(np.int16))
+
+
+def cut(waveform: np.ndarray) -> list[np.ndarray]:
+    """Return overlapping parts of equal length."""
+    length, step = PART_SECONDS * SAMPLE_RATE, STEP_SECONDS * SAMPLE_RATE
+    return [waveform[start : start + length] for start in range(0, len(waveform) - length + 1, step)]
+
+
+def title_of(name: str) -> str:
+    """Return the title of a clip."""
+    return name.replace("_", " ").capitalize()
+
+
+def write_track(path: Path, waveform: np.ndarray, title: str, names: list[str]) -> None:
+    """Write a sound with title, artists and album."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    encode(path, waveform)
+    artists = dict.fromkeys(PIECES[name][1] for name in names)
+    tags = FLAC(path)
+    tags.update(title=title, artist=" & ".join(artists), album=" & ".join(map(title_of, names)))
+    tags.save()
 
 
 def decode(path: Path) -> np.ndarray:
@@ -95,8 +131,9 @@ def encode(path: Path, waveform: np.ndarray) -> None:
 @contextmanager
 def serve(folder: Path) -> Iterator[str]:
     """Scan a library, and run a server with it and with a second model."""
-    music = folder / "music"
+    music, dataset = folder / "music", folder / "dataset"
     write_music(music)
+    write_dataset(dataset)
     environment = {
         **os.environ,
         "TAGGRAM_CACHE": str(folder / "cache"),
@@ -113,7 +150,7 @@ def serve(folder: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    options = ["serve", "--port", port, "--dataset", f"folder:names={music}"]
+    options = ["serve", "--port", port, "--dataset", f"folder:names={dataset}"]
     process = subprocess.Popen([*_COMMAND, *options], env=environment)
     url = f"http://127.0.0.1:{port}"
     try:
@@ -181,11 +218,49 @@ def visit(page: "Page", url: str, scheme: str) -> None:
     page.get_by_role("button", name="Pause the song").click()
     page.mouse.move(5, 400)
     take(page, f"why_{scheme}")
-    for name in ("library", "map", "teach"):
-        page.goto(f"{url}/#/{name}")
-        page.wait_for_timeout(4000)
-        take(page, f"{name}_{scheme}")
+    page.goto(f"{url}/#/library")
+    page.get_by_role("button", name="Close the player").click()
+    page.goto(f"{url}/#/library/{find_track('Nocturne, part 2', url)}")
+    page.wait_for_selector(".stage")
+    page.wait_for_timeout(1500)
+    take(page, f"library_{scheme}")
+    page.goto(f"{url}/#/map")
+    page.get_by_role("button", name="Lasso").or_(page.get_by_label("Lasso")).first.wait_for()
+    page.wait_for_timeout(3000)
+    take(page, f"map_{scheme}")
+    teach(url, "for reading")
+    page.goto(f"{url}/#/teach/for%20reading")
+    page.wait_for_timeout(4000)
+    take(page, f"teach_{scheme}")
     show_models(page, url, scheme)
+
+
+def find_track(title: str, url: str) -> int:
+    """Return the number of a track."""
+    query = urlencode({"query": f'title:"{title}"', "limit": 1})
+    with urllib.request.urlopen(f"{url}/api/v1/tracks?{query}", timeout=30) as answer:
+        number: int = json.load(answer)["items"][0]["id"]
+    return number
+
+
+def teach(url: str, name: str) -> None:
+    """Make an own tag of quiet pieces, unless it is there."""
+    body = {
+        "name": name,
+        "category": "mood",
+        "accepted": [
+            find_track(f"{title}, part {n}", url) for title in ("Adagio", "Nocturne") for n in (1, 2, 3)
+        ],
+        "rejected": [
+            find_track(f"{title}, part {n}", url) for title in ("Overdrive", "Warehouse") for n in (1, 2, 3)
+        ],
+    }
+    with urllib.request.urlopen(f"{url}/api/v1/own-tags", timeout=30) as answer:
+        if any(tag["name"] == name for tag in json.load(answer)):
+            return
+    headers = {"Content-Type": "application/json", "X-Taggram": "1"}
+    request = urllib.request.Request(f"{url}/api/v1/own-tags", json.dumps(body).encode(), headers)
+    urllib.request.urlopen(request, timeout=120).close()
 
 
 def show_song(page: "Page", url: str) -> None:

@@ -1582,8 +1582,21 @@ export interface components {
          * @description Least and greatest sample of equal parts of the sound, for drawing its waveform.
          */
         Peaks: {
-            /** Duration */
+            /**
+             * Duration
+             * @description Of the whole sound.
+             */
             duration: number;
+            /**
+             * Start
+             * @description Where the first part begins.
+             */
+            start: number;
+            /**
+             * End
+             * @description Where the last part ends.
+             */
+            end: number;
             /**
              * Minimum
              * @description In [-127, 127].
@@ -2511,6 +2524,10 @@ export interface operations {
             query?: {
                 /** @description Parts, at most. */
                 n?: number;
+                /** @description Seconds. */
+                start?: number;
+                /** @description Seconds; default: to the end. */
+                end?: number | null;
             };
             header?: never;
             path: {
@@ -3067,6 +3084,10 @@ export interface operations {
             query?: {
                 /** @description Parts, at most. */
                 n?: number;
+                /** @description Seconds. */
+                start?: number;
+                /** @description Seconds; default: to the end. */
+                end?: number | null;
             };
             header?: never;
             path: {
