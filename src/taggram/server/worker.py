@@ -169,4 +169,7 @@ def _listen(worker: Worker, jobs: "SimpleQueue[dict[str, Any]]") -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # The tasks know this module by its name; run as a program, it would be another one.
+    from taggram.server import worker
+
+    worker.main()
