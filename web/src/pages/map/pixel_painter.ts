@@ -3,6 +3,8 @@ import type { Look, Painter, Sight } from "./painter";
 import type { Points } from "./points";
 
 const MARK_SCALE = 1.4; // of the diameter of a marked point
+const LEAST_SOFT = 5; // pixels; the edge of a smaller disc is not seen
+const HALF = 0x80ffffff; // keeps the colour, and half of the opacity
 
 export class PixelPainter implements Painter {
   readonly name = "pixels";
@@ -50,11 +52,12 @@ export class PixelPainter implements Painter {
       const shape = marks[point] ? large : small;
       const column = Math.floor(x[point]! * scaleX + shiftX);
       const row = Math.floor(y[point]! * scaleY + shiftY);
-      const { reach, offsets } = shape;
+      const { reach, offsets, edge } = shape;
       if (column < reach || row < reach || column >= width - reach || row >= height - reach) continue;
       const pixel = marks[point] ? this.markPixel : this.pixels[scores[point]!]!;
       const centre = row * width + column;
       for (let i = 0; i < offsets.length; i++) target[centre + offsets[i]!] = pixel;
+      for (let i = 0; i < edge.length; i++) target[centre + edge[i]!] ||= (pixel & HALF) >>> 0;
     }
     this.context.putImageData(this.image, 0, 0);
   }
@@ -68,13 +71,17 @@ function pixelOf(red: number, green: number, blue: number): number {
   return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
-/** Pixels of a disc around its centre, as distances in an image of this width. */
-function disc(size: number, width: number): { reach: number; offsets: Int32Array } {
+/** Pixels of a disc and of its edge, as distances from its centre in an image of this width. */
+function disc(size: number, width: number): { reach: number; offsets: Int32Array; edge: Int32Array } {
   const radius = size / 2;
   const reach = Math.ceil(radius);
   const offsets: number[] = [];
+  const edge: number[] = [];
   for (let row = -reach; row <= reach; row++)
-    for (let column = -reach; column <= reach; column++)
-      if (row * row + column * column <= radius * radius) offsets.push(row * width + column);
-  return { reach, offsets: Int32Array.from(offsets) };
+    for (let column = -reach; column <= reach; column++) {
+      const distance = Math.hypot(row, column);
+      if (distance <= radius) offsets.push(row * width + column);
+      else if (size >= LEAST_SOFT && distance <= radius + 0.6) edge.push(row * width + column);
+    }
+  return { reach, offsets: Int32Array.from(offsets), edge: Int32Array.from(edge) };
 }
