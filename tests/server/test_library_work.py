@@ -130,6 +130,11 @@ def test_plans_that_cannot_be(server: TestClient) -> None:
     job = wait_for(server, server.post(f"{API}/plans", json={"options": {"fields": ["shoe size"]}}).json())
     assert job["state"] == "failed"
     assert "shoe size" in job["error"]["detail"]
+    failed = server.get(f"{API}/plans").json()[0]
+    assert failed["state"] == "failed"
+    assert server.post(f"{API}/plans/{failed['id']}/apply").status_code == 409
+    assert server.get(f"{API}/plans/{failed['id']}/changes").status_code == 409
+    assert server.post(f"{API}/plans/{failed['id']}/undo").status_code == 409
     assert server.get(f"{API}/plans/{'0' * 32}").status_code == 404
     assert server.post(f"{API}/plans/{'0' * 32}/apply").status_code == 404
 

@@ -20,7 +20,6 @@ from taggram.server.settings import Settings
 from taggram.server.shelf import Shelf
 from taggram.server.store import Store
 
-_RUNNING = ("making", "applying", "undoing")
 _WHAT = "plan"
 
 
@@ -59,7 +58,7 @@ class Plans:
         (folder / f"{plan_id}.files.json").write_text(json.dumps(chosen), encoding="ascii")
         self._store.put_document(_WHAT, plan_id, document)
         name = wish.query or (f"{len(chosen)} tracks" if wish.track_ids else "everything")
-        return self._jobs.submit("plan", f"Plan for {name}", {"plan": plan_id})
+        return self._jobs.submit("plan", f"Plan for {name}", {"plan": plan_id}, key=_key(plan_id))
 
     def all(self) -> list[Plan]:
         """Return all plans, the newest first."""
@@ -72,8 +71,8 @@ class Plans:
     def changes(self, plan_id: str, offset: int, limit: int) -> ChangePage:
         """Return a part of the changes of a plan."""
         plan = self.get(plan_id)
-        if plan.state == "making":
-            raise ProblemError(409, "not_ready", "the plan is still being made", "wait for its job")
+        if not plan_path(self._settings.own_folder, plan_id).is_file():
+            raise ProblemError(409, "not_ready", "this plan is not made yet", "wait for its job")
         changes = list(islice(enumerate(self._read(plan_id)), offset, offset + limit))
         with self._shelf.library() as library:
             roots = library.roots()
@@ -104,16 +103,24 @@ class Plans:
 
     def _submit(self, kind: Any, plan_id: str, task: dict[str, Any]) -> Job:
         document = self._store.document(_WHAT, plan_id)
-        key = f"{kind}:{plan_id}"
-        same = self._store.job_of_key(key)
-        if document["state"] in _RUNNING and not (same and not same.has_ended):
-            raise ProblemError(409, "not_ready", f"the plan is {document['state']}", "wait for its job")
+        running = self._store.job_of_key(_key(plan_id))
+        if running is not None and not running.has_ended and running.kind != kind:
+            raise ProblemError(
+                409, "not_ready", f"a job of this plan still runs: {running.name}", "wait for it"
+            )
+        if not plan_path(self._settings.own_folder, plan_id).is_file():
+            raise ProblemError(409, "not_made", "this plan was not made to its end", "make another one")
         what = "Write" if kind == "apply" else "Take back"
         name = f"{what} the tags of {document.get('n_files', 0)} files"
-        return self._jobs.submit(kind, name, {"plan": plan_id, **task}, key=key)
+        return self._jobs.submit(kind, name, {"plan": plan_id, **task}, key=_key(plan_id))
 
     def _read(self, plan_id: str) -> Iterator[Change]:
         return read_plan(plan_path(self._settings.own_folder, plan_id))
+
+
+def _key(plan_id: str) -> str:
+    """Return what makes jobs wait for each other that work on the same plan."""
+    return f"plan:{plan_id}"
 
 
 def plans_folder(folder: Path) -> Path:

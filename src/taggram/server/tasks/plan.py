@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from taggram.errors import TaggramError
 from taggram.library.file_tags.fields import OWN_FIELDS
 from taggram.library.file_tags.hearing import heard_in_library
 from taggram.library.file_tags.plan import Change, Policy, plan_files, write_plan
@@ -30,7 +29,7 @@ def run(job_id: str, task: Mapping[str, Any], worker: Worker) -> Finished:
     wanted = plan_path(folder, plan_id).with_suffix(".files.json")
     try:
         found = _make(plan_path(folder, plan_id), json.loads(wanted.read_bytes()), document, worker)
-    except (TaggramError, OSError):
+    except BaseException:
         store.put_document("plan", plan_id, {**document, "state": "failed"})
         raise
     store.put_document("plan", plan_id, {**document, **found, "state": "ready"})
