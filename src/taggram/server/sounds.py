@@ -4,9 +4,10 @@ No path comes from a client. A track is named by its id; its path comes from the
 leads to, links resolved, must lie in one of the library's directories.
 """
 
-import threading
 from pathlib import Path
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi.responses import FileResponse
 
 from taggram.audio.decoder import Decoder
@@ -43,7 +44,8 @@ class Sounds:
         self._settings = settings
         self._store = store
         self._shelf = shelf
-        self._decoding = threading.Semaphore(_N_DECODERS)
+        # Whoever waits for a decoder keeps no thread from those who answer at once.
+        self._decoding = CapacityLimiter(_N_DECODERS)
 
     def of_analysis(self, analysis_id: str) -> FileResponse:
         """Play an upload that is kept.
@@ -73,7 +75,7 @@ class Sounds:
             file = find_track(library, track_id)
             return _play(resolve_below(file.path, library.roots()), file.path.name)
 
-    def peaks_of_track(self, track_id: int) -> Peaks:
+    async def peaks_of_track(self, track_id: int) -> Peaks:
         """Return the waveform of a track, which is decoded for it the first time.
 
         Raises
@@ -83,18 +85,21 @@ class Sounds:
         ProblemError
             As of `of_track`.
         """
+        path, audio_hash = await run_sync(self._locate, track_id)
+        peaks = await run_sync(self._store.peaks, audio_hash)
+        if peaks is None:
+            peaks = await run_sync(self._measure, path, limiter=self._decoding)
+            await run_sync(self._store.add_peaks, audio_hash, peaks)
+        return peaks
+
+    def _locate(self, track_id: int) -> tuple[Path, bytes]:
+        """Return where a track lies, and the hash of its sound."""
         with self._shelf.library() as library:
             file = find_track(library, track_id)
             hashes = library.rows("SELECT audio_hash FROM recording WHERE id = ?", (file.recording_id,))
-            roots = library.roots()
-        if not hashes:
-            raise ProblemError(404, "no_sound", f"no sound was found in track {track_id}", file.message)
-        if known := self._store.peaks(hashes[0][0]):
-            return known
-        with self._decoding:
-            peaks = self._measure(resolve_below(file.path, roots))
-        self._store.add_peaks(hashes[0][0], peaks)
-        return peaks
+            if not hashes:
+                raise ProblemError(404, "no_sound", f"no sound was found in track {track_id}", file.message)
+            return resolve_below(file.path, library.roots()), hashes[0][0]
 
     def _measure(self, path: Path) -> Peaks:
         limits = self._settings.limits

@@ -13,6 +13,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, TYPE_CHECKING
 
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import Request
 from python_multipart import MultipartParser
@@ -48,9 +49,17 @@ class Upload:
 
 
 class Reception:
-    """Says which sound uploads hold, a few at a time."""
+    """Says which sound uploads hold, a few at a time.
+
+    Attributes
+    ----------
+    limiter
+        Of the threads that ask.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        # Whoever waits for an examiner keeps no thread from those who answer at once.
+        self.limiter = CapacityLimiter(_N_EXAMINERS)
         self._examiners: SimpleQueue[Examiner] = SimpleQueue()
         self._all = [
             Examiner(timeout=_EXAMINE_SECONDS, max_memory=settings.limits.worker_bytes)

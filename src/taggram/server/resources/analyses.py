@@ -79,7 +79,8 @@ async def analyse(
 ) -> JSONResponse:
     """Take a sound file in and analyse it; the same sound again gives the same job."""
     upload = await receive_upload(request, server)
-    job = await run_sync(partial(analyse_upload, server, upload, model=model, keep=keep))
+    work = partial(analyse_upload, server, upload, model=model, keep=keep)
+    job = await run_sync(work, limiter=server.reception.limiter)
     return as_answer(job, 200 if job.state == "done" else 202)
 
 

@@ -138,9 +138,11 @@ def read_taggram(
 
 
 @router.get("/{track_id}/peaks")
-def read_peaks(track_id: Id, server: Context, n: NPeaks = 1000, start: Start = 0.0, end: End = None) -> Peaks:
+async def read_peaks(
+    track_id: Id, server: Context, n: NPeaks = 1000, start: Start = 0.0, end: End = None
+) -> Peaks:
     """Give what is needed to draw the waveform; the first time, the track is decoded for it."""
-    return presentation.peaks(server.sounds.peaks_of_track(track_id), n, start, end)
+    return presentation.peaks(await server.sounds.peaks_of_track(track_id), n, start, end)
 
 
 @router.get("/{track_id}/evidence")
