@@ -1,6 +1,7 @@
 """Photograph every page of the real server, light and dark, for docs/page.md.
 
-The library is made of the example clips, which are ours: parts of twelve seconds, and mixes of two. Run it after a change of the page, and look at what it wrote:
+The library is made of the example clips, which are ours: parts of twelve seconds, and mixes of two. Run it
+after a change of the page, and look at what it wrote:
 
     python scripts/write_page_pictures.py --chromium /usr/bin/chromium
 """
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from itertools import combinations
@@ -46,6 +47,8 @@ PIECES = {  # genre, and a made-up artist
     "tide": ("Ambient", "North Sea Quartet"),
     "warehouse": ("Techno", "Halogen"),
 }
+QUIET = ("Adagio", "Nocturne", "Tide", "Hearth")
+LOUD = ("Overdrive", "Warehouse", "Arcade", "Blue corner")
 _COMMAND = [sys.executable, "-m", "taggram.cli.main"]
 
 
@@ -243,17 +246,18 @@ def find_track(title: str, url: str) -> int:
     return number
 
 
+def find_parts(titles: Iterable[str], url: str) -> list[int]:
+    """Return the numbers of the first two parts of clips."""
+    return [find_track(f"{title}, part {number}", url) for title in titles for number in (1, 2)]
+
+
 def teach(url: str, name: str) -> None:
     """Make an own tag of quiet pieces, unless it is there."""
     body = {
         "name": name,
         "category": "mood",
-        "accepted": [
-            find_track(f"{title}, part {n}", url) for title in ("Adagio", "Nocturne") for n in (1, 2, 3)
-        ],
-        "rejected": [
-            find_track(f"{title}, part {n}", url) for title in ("Overdrive", "Warehouse") for n in (1, 2, 3)
-        ],
+        "accepted": find_parts(QUIET, url),
+        "rejected": find_parts(LOUD, url),
     }
     with urllib.request.urlopen(f"{url}/api/v1/own-tags", timeout=30) as answer:
         if any(tag["name"] == name for tag in json.load(answer)):
@@ -286,7 +290,7 @@ def show_models(page: "Page", url: str, scheme: str) -> None:
             checks.nth(number - 1).wait_for()
     checks.nth(1).wait_for()
     take(page, f"evaluations_{scheme}")
-    for place in (0, 1):
+    for place in (1, 0):  # the first one that is chosen is the baseline
         checks.nth(place).check()
     page.get_by_role("link", name="Compare 2").click()
     page.get_by_role("heading", name="Tags won").wait_for()

@@ -85,7 +85,9 @@ def test_a_song_on_a_phone(open_page: OpenPage, site: Site, medley: Path) -> Non
     page.wait_for_selector(".stage", timeout=120_000)
     page.wait_for_timeout(300)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
-    box = page.locator(".rows .heat").nth(3).bounding_box()
+    heat = page.locator(".rows .heat").nth(3)
+    heat.evaluate("row => row.scrollIntoView({block: 'center'})")  # not below the tabs
+    box = heat.bounding_box()
     assert box is not None
     page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.get_by_role("button", name="Pause the song").wait_for()
