@@ -7,6 +7,7 @@ never older than the model file.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
+import torch
 
 from taggram.chords.harte import QUALITIES
 from taggram.lab.chords.corpus import EXCERPT, TEST_FONTS, TRAINING_FONTS, ChordCorpus, load_item
@@ -21,6 +22,10 @@ from taggram.modelfile.specification import ChordSettings
 BARS = {"majmin": 0.80, "root": 0.85, "seg": 0.80}
 """What the project asked for."""
 
+_COMMAND = (
+    "python scripts/train_chord_model.py --shared ../shared --sound-fonts /usr/share/sounds/sf2 --cache DIR "
+    "--output src/taggram/models/chords.onnx --results docs/results/chords.md"
+)
 _INTERVAL_NAMES = (
     *("right", "minor second up", "major second up", "minor third up", "major third up", "fourth up"),
     *("tritone", "fifth up", "minor sixth up", "major sixth up", "minor seventh up", "major seventh up"),
@@ -68,7 +73,7 @@ def write_card(ours: Outcome, n_bytes: int) -> str:
     """Return the model card."""
     specification, majmin, full = ours.specification, ours.judgements["majmin"], ours.judgements["full"]
     weights = {name: s.evidence_weight for name, s in _settings(ours).statistics.items()}
-    return f"""# {specification.name}
+    return f"""# Model card: `{specification.name}`
 
 Hears chords: root, quality and bass of every frame, put together by a decoder to chords that last.
 
@@ -78,14 +83,16 @@ Hears chords: root, quality and bass of every frame, put together by a decoder t
 | input | constant-Q magnitudes, {specification.sample_rate} Hz, {_front_end(ours)} |
 | vocabularies | majmin (25), sevenths (61), full (169, with inversions) |
 | trained on | {specification.training_data}; {_amount(ours)} |
-| licence | {specification.licence} |
+| licence of the weights | {specification.licence} |
+| seed, torch | {ours.schedule.seed}, {torch.__version__} |
+| command | `{_COMMAND}` |
 | decoder's evidence weights, from validation songs | {weights} |
 
 {NO_REAL_AUDIO.replace("../chords.md#your-own-figures", "../../../docs/chords.md#your-own-figures")}
 On {len(majmin.songs)} held-out songs with a held-out sound font (mean over songs, 95 % bootstrap interval):
 
 {_vocabularies((majmin, full))}
-How it was made: `scripts/train_chord_model.py`. All results: `docs/results/chords.md`.
+All results: `docs/results/chords.md`.
 
 ## What it is not good at
 

@@ -60,7 +60,7 @@ class Schedule:
         Of everything that is drawn.
     """
 
-    n_steps: int = 2500
+    n_steps: int = 1400
     batch_size: int = 16
     n_frames: int = 256
     learning_rate: float = 2e-3
