@@ -177,8 +177,11 @@ def test_a_track_says_why_and_plays_its_strongest_moment(page: "Page", music_sit
     tag = next(tag for tag in track["tags"])
     evidence = music_site.get(f"tracks/{track['id']}/evidence?tag={quote(tag['name'])}")
     panel.locator(f"button.chip[data-tag='{tag['name']}']").click()
-    wait_until(page, lambda: player_time(page) >= evidence["moments"][0]["start"])
-    panel.locator("[data-testid=playhead]").wait_for(state="attached")
+    timeline = panel.get_by_role("slider", name="Timeline")
+    start = evidence["moments"][0]["start"]
+    wait_until(page, lambda: float(timeline.get_attribute("aria-valuenow") or 0) > start)
+    panel.locator("button.moment").first.wait_for()
+    assert panel.locator("button.moment").count() == len(evidence["moments"])
     assert panel.locator(".heat canvas").count() > 3
 
 
