@@ -146,7 +146,7 @@ def serve(folder: Path) -> Iterator[str]:
     def run(*arguments: str) -> None:
         subprocess.run([*_COMMAND, *arguments], env=environment, check=True, stdout=subprocess.DEVNULL)
 
-    small = folder / "cache" / "models" / "small.onnx"
+    small = folder / "cache" / "models" / "default-int8.onnx"
     small.parent.mkdir(parents=True)
     run("library", "add", str(music))
     run("models", "export", "default", str(small), "--int8", "--calibration", str(music))
@@ -284,7 +284,7 @@ def show_models(page: "Page", url: str, scheme: str) -> None:
     page.goto(f"{url}/#/models/evaluations")
     checks = page.locator("td input[type=checkbox]")
     if scheme == "light":
-        for number, name in enumerate(("default", "small"), 1):
+        for number, name in enumerate(("default", "default-int8"), 1):
             page.get_by_label("Model").select_option(name)
             page.get_by_role("button", name="Evaluate").click()
             checks.nth(number - 1).wait_for()
