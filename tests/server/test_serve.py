@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -106,6 +107,17 @@ def test_no_path_leads_out_of_the_page(
 def page_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with serving(tmp_path_factory.mktemp("page")) as service:
         yield service
+
+
+def test_a_port_that_is_taken_is_said(page_server: Service, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "taggram.cli.main", "serve", "--port", str(page_server.port)]
+    done = subprocess.run(
+        [*command, "--library", str(tmp_path / "library.db")], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert f"port {page_server.port}" in done.stderr
+    assert "--port" in done.stderr
 
 
 def test_without_its_packages_it_says_what_to_install(

@@ -55,6 +55,7 @@ def run(
     """
     _need_server()
     from dataclasses import replace
+    from functools import partial
 
     from taggram.server.app import serve
     from taggram.server.settings import Limits, Settings, is_loopback
@@ -67,7 +68,7 @@ def run(
     )
     settings = Settings(
         host=host,
-        port=port or _free_port(host),
+        port=port,
         token=_read_token(token_file, is_needed=not is_loopback(host)),
         allowed_hosts=tuple(allow_host or ()),
         library=library,
@@ -77,8 +78,7 @@ def run(
         retention_seconds=keep_days * _DAY,
         limits=limits if workers is None else replace(limits, n_workers=workers),
     )
-    _say(settings)
-    serve(settings)
+    serve(settings, announce=partial(_say, settings))
 
 
 def _need_server() -> None:
@@ -115,19 +115,11 @@ def _read_datasets(texts: "list[str] | tuple[str, ...]") -> dict[str, Path]:
     return found
 
 
-def _free_port(host: str) -> int:
-    import socket
-
-    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as found:
-        port: int = found.getsockname()[1]
-        return port
-
-
-def _say(settings: "Settings") -> None:
+def _say(settings: "Settings", port: int) -> None:
     from urllib.parse import quote
 
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"http://{host}:{settings.port}/"
+    url = f"http://{host}:{port}/"
     if settings.token is not None:
         url += f"#token={quote(settings.token)}"
     print(f"Taggram is at {url}\nCtrl-C ends it.", flush=True)

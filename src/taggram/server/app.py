@@ -1,7 +1,8 @@
 """Put a server together: `create_app(Settings())` is an ASGI application, and `serve` runs it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from types import FrameType
 
@@ -11,6 +12,7 @@ from anyio.to_thread import run_sync
 from fastapi import FastAPI
 
 from taggram import __version__
+from taggram.errors import TaggramError
 from taggram.server import page, problems
 from taggram.server.context import Server
 from taggram.server.guard import Guard
@@ -61,20 +63,48 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def serve(settings: Settings) -> None:
-    """Answer until somebody says that it is enough; then end what is in hand, and return."""
-    app = create_app(settings)
+def serve(settings: Settings, *, announce: Callable[[int], None]) -> None:
+    """Answer until somebody says that it is enough; then end what is in hand, and return.
+
+    Parameters
+    ----------
+    settings
+        What to do; a port of 0 is a free one.
+    announce
+        Called with the port when the server can be reached.
+
+    Raises
+    ------
+    TaggramError
+        If nobody may listen at this address.
+    """
+    with _listen(settings) as listening:
+        app = create_app(settings)
+        announce(listening.getsockname()[1])
+        _run(app, listening)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family)
+    except (OSError, OverflowError) as error:
+        raise TaggramError(
+            f"cannot listen at {settings.host}, port {settings.port}: {error}; "
+            "choose another --port or --host"
+        ) from error
+
+
+def _run(app: FastAPI, listening: socket.socket) -> None:
     configuration = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_FAREWELL,
         h11_max_incomplete_event_size=1 << 16,
     )
-    _Uvicorn(configuration, app.state.server).run()
+    _Uvicorn(configuration, app.state.server).run([listening])
 
 
 class _Uvicorn(uvicorn.Server):
