@@ -289,7 +289,6 @@ def show_models(page: "Page", url: str, scheme: str) -> None:
             page.get_by_role("button", name="Evaluate").click()
             checks.nth(number - 1).wait_for()
     checks.nth(1).wait_for()
-    take(page, f"evaluations_{scheme}")
     for place in (1, 0):  # the first one that is chosen is the baseline
         checks.nth(place).check()
     page.get_by_role("link", name="Compare 2").click()
