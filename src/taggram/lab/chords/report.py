@@ -46,7 +46,7 @@ def write_results(ours: Outcome, tutorial: Outcome, corpus: ChordCorpus, tracks:
     """Return the page of results."""
     majmin = ours.judgements["majmin"]
     parts = [
-        "# Chords\n",
+        "# Chords: results\n",
         NO_REAL_AUDIO,
         _setting(ours, majmin),
         "## Both networks\n",
@@ -96,8 +96,8 @@ All results: `docs/results/chords.md`.
 
 ## What it is not good at
 
-- Rare qualities: what was hardly in the training songs (augmented, diminished sevenths, minor-major sevenths)
-  is hardly ever heard; see the confusions in the results.
+- Sevenths and suspended chords: they are rare in the training songs, and mostly heard as the triad on their
+  root; augmented, diminished sevenths and minor-major sevenths never. See the confusions in the results.
 - Recordings: voices, distortion and everything that samples do not have. The confidence says little there,
   since it was never calibrated on recordings.
 - Music that is not built of chords of three or four notes, in tune with twelve equal semitones.
@@ -142,8 +142,9 @@ def _compare(ours: Outcome, tutorial: Outcome) -> str:
     note = (
         "\nThe tutorial's network is its architecture on our spectrum (23.8 s are 256 frames, not 1024), "
         f"trained on the same renderings for {tutorial.schedule.n_steps} steps of "
-        f"{tutorial.schedule.batch_size} patches with its learning rate. Its own figure on RWC Popular was a "
-        "frame macro recall of 0.557, on recordings: the two cannot be compared.\n"
+        f"{tutorial.schedule.batch_size} patches (ours: {ours.schedule.n_steps} of "
+        f"{ours.schedule.batch_size}) with its learning rate as the highest. Its own figure on RWC Popular was "
+        "a frame macro recall of 0.557, on recordings: the two cannot be compared.\n"
     )
     return _table(header, rows) + note
 
@@ -191,7 +192,7 @@ def _conditions(judgement: Judgement, corpus: ChordCorpus) -> str:
         inside = [s for s in judgement.songs if is_member(conditions[s.id])]
         outside = [s for s in judgement.songs if not is_member(conditions[s.id])]
         rows.append((name, str(len(inside)), _majmin_of(inside), _majmin_of(outside)))
-    note = "\nmajmin, mean over songs. Conditions were drawn independently; differences of 0.03 are chance.\n"
+    note = "\nmajmin. Means over 30 songs are known to about ±0.03: most differences are chance.\n"
     return _table(("condition", "songs", "with", "without"), rows) + note
 
 
