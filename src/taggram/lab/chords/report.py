@@ -143,8 +143,8 @@ def _compare(ours: Outcome, tutorial: Outcome) -> str:
         "\nThe tutorial's network is its architecture on our spectrum (23.8 s are 256 frames, not 1024), "
         f"trained on the same renderings for {tutorial.schedule.n_steps} steps of "
         f"{tutorial.schedule.batch_size} patches (ours: {ours.schedule.n_steps} of "
-        f"{ours.schedule.batch_size}) with its learning rate as the highest. Its own figure on RWC Popular was "
-        "a frame macro recall of 0.557, on recordings: the two cannot be compared.\n"
+        f"{ours.schedule.batch_size}) with its learning rate as the highest. On RWC Popular it had "
+        "a frame macro recall of 0.557, on recordings: the figures cannot be compared.\n"
     )
     return _table(header, rows) + note
 
