@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parent.parent / "src"
-RUNTIME_ORDER = ["errors", "registry", "modelfile", "audio", "tags", "inference", "chords", "library", "server", "cli"]
+RUNTIME_ORDER = [
+    "errors",
+    "registry",
+    "modelfile",
+    "audio",
+    "tags",
+    "inference",
+    "chords",
+    "library",
+    "server",
+    "cli",
+]
 LAB_ORDER = ["features", "models", "datasets", "deformations", "metrics", "classical", "weights"]
 LAB_ONLY = {"torch", "onnx", "onnxscript", "scipy", "sklearn", "h5py", "librosa", "safetensors", "soundfile"}
 MODULES = sorted(SOURCE.rglob("*.py"))

@@ -59,7 +59,7 @@ def write_recording(recording: Sound, path: Path, *, kbps: int, tags: Mapping[st
         frame = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(recording, dtype=np.float32), format="fltp", layout="stereo"
         )
-        frame.sample_rate = SAMPLE_RATE
+        frame.sample_rate, frame.pts = SAMPLE_RATE, 0
         for piece in (frame, None):
             for resampled in resampler.resample(piece):
                 container.mux(stream.encode(resampled))

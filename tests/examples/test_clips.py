@@ -11,6 +11,7 @@ import compose
 from studio.encoding import write_recording
 from studio.piece import Piece
 from studio.sound import time_axis
+from taggram.audio.probe import probe
 
 if TYPE_CHECKING:
     from taggram.lab.models import TaggingModel
@@ -46,6 +47,7 @@ def test_clip_is_clean(piece: Piece) -> None:
     assert recording.shape[0] == 2
     seconds = recording.shape[1] / sample_rate
     assert 20 <= seconds <= (95 if piece.file.startswith("medley") else 46)
+    assert probe(CLIPS / piece.file).duration == pytest.approx(seconds, abs=0.1), "states another duration"
     peak_db = 20 * np.log10(np.abs(recording).max())
     assert -7 < peak_db < 0, "clipped, or too quiet"
     assert np.abs(recording.mean(axis=1)).max() < 1e-3

@@ -310,9 +310,7 @@ class Tagger:
 class _Sound:
     """Keeps account of the sound that passes: how much of it, and how loud."""
 
-    def __init__(
-        self, sample_rate: int, watch: Callable[[NDArray[np.float32]], None] | None = None
-    ) -> None:
+    def __init__(self, sample_rate: int, watch: Callable[[NDArray[np.float32]], None] | None = None) -> None:
         self._sample_rate = sample_rate
         self._watch = watch
         self._n_samples = 0
