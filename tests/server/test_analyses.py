@@ -186,7 +186,7 @@ def test_a_header_that_lies_about_the_duration_helps_nobody(tmp_path: Path) -> N
 
 
 def test_old_analyses_and_forgotten_files_are_removed(tmp_path: Path, song: Path) -> None:
-    settings = make_settings(tmp_path, retention_seconds=0.01)
+    settings = make_settings(tmp_path, retention_seconds=0.0)
     with running(settings) as client:
         address = analysed(client, song, keep=True)
         assert len(list(settings.uploads.iterdir())) == 1

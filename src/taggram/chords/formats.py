@@ -17,11 +17,11 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from taggram import __version__
 from taggram.chords.chart import chord_name, list_chord_names
 from taggram.chords.harte import QUALITIES, SHARPS
 from taggram.chords.midi_file import Note, write_midi
 from taggram.chords.result import ChordResult, ChordSegment
+from taggram.inference.jams import make_annotation, make_document
 
 SCHEMA = "taggram-chords/1"
 DOUBTFUL = 0.4
@@ -79,36 +79,21 @@ def write_json(result: ChordResult) -> bytes:
 
 
 def write_jams(result: ChordResult) -> bytes:
-    """Write a JAMS document.
-
-    References
-    ----------
-    Humphrey et al., "JAMS: a JSON annotated music specification", ISMIR 2014; JAMS schema 0.3.4.
-    """
-    annotations = [_annotation(result, "chord", list(_chord_observations(result)))]
+    """Write a JAMS document, in the namespaces `chord` and `key_mode`."""
+    found = {"chord": list(_chord_observations(result))}
     if result.key is not None:
         value = f"{SHARPS[result.key.tonic]}:{result.key.mode}"
-        observation = {"time": 0.0, "duration": result.duration, "value": value, "confidence": None}
-        annotations.append(_annotation(result, "key_mode", [observation]))
-    document = {
-        "annotations": annotations,
-        "file_metadata": {
-            "title": "",
-            "artist": "",
-            "release": "",
-            "duration": result.duration,
-            "identifiers": {},
-            "jams_version": "0.3.4",
-        },
-        "sandbox": {
-            "taggram": {
-                "path": result.path,
-                "message": result.message,
-                "tuning_cents": round(result.tuning_cents, 1),
-            }
-        },
+        found["key_mode"] = [{"time": 0.0, "duration": result.duration, "value": value, "confidence": None}]
+    annotations = [
+        make_annotation(namespace, data, annotator={"model": result.model}, duration=result.duration)
+        for namespace, data in found.items()
+    ]
+    sandbox = {
+        "path": result.path,
+        "message": result.message,
+        "tuning_cents": round(result.tuning_cents, 1),
     }
-    return _to_json(document)
+    return _to_json(make_document(annotations, duration=result.duration, sandbox=sandbox))
 
 
 def write_midi_chords(result: ChordResult) -> bytes:
@@ -167,26 +152,6 @@ def _chord_observations(result: ChordResult) -> Iterator[dict[str, Any]]:
             "value": chord.label(result.spelling),
             "confidence": round(chord.confidence, 4),
         }
-
-
-def _annotation(result: ChordResult, namespace: str, data: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "namespace": namespace,
-        "data": data,
-        "annotation_metadata": {
-            "annotator": {"model": result.model},
-            "annotation_tools": f"taggram {__version__}",
-            "data_source": "program",
-            "corpus": "",
-            "curator": {"name": "", "email": ""},
-            "annotation_rules": "",
-            "validation": "",
-            "version": "",
-        },
-        "sandbox": {},
-        "time": 0.0,
-        "duration": result.duration,
-    }
 
 
 def _notes_of(chord: ChordSegment) -> Iterator[Note]:

@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from taggram import __version__
+from taggram.inference.jams import make_annotation, make_document
 from taggram.inference.result import Outcome, TagResult, TagScore
 from taggram.modelfile.specification import CATEGORIES, Category, Specification
 
@@ -174,51 +174,19 @@ def csv_rows(entry: Mapping[str, Any]) -> str:
 def jams_document(
     result: TagResult, tags: Iterable[TagScore], specification: Specification
 ) -> dict[str, Any]:
-    """Return a JAMS document of the whole clip's tags, in the namespace `tag_open`.
-
-    References
-    ----------
-    Humphrey et al., "JAMS: a JSON annotated music specification", ISMIR 2014; JAMS schema 0.3.4.
-    """
+    """Return a JAMS document of the whole clip's tags, in the namespace `tag_open`."""
     observations = [
         {"time": 0.0, "duration": result.duration, "value": tag.name, "confidence": tag.score} for tag in tags
     ]
-    annotation = {
-        "namespace": "tag_open",
-        "data": observations,
-        "annotation_metadata": {
-            "annotator": {"model": specification.name, "weights_sha256": specification.weights_sha256},
-            "annotation_tools": f"taggram {__version__}",
-            "data_source": "program",
-            "corpus": "",
-            "curator": {"name": "", "email": ""},
-            "annotation_rules": "",
-            "validation": "",
-            "version": "",
-        },
-        "sandbox": {},
-        "time": 0.0,
-        "duration": result.duration,
+    annotator = {"model": specification.name, "weights_sha256": specification.weights_sha256}
+    sandbox = {
+        "path": result.path,
+        "outcome": result.outcome.value,
+        "message": result.message,
+        **({"unsure": True} if result.is_unsure else {}),
     }
-    return {
-        "annotations": [annotation],
-        "file_metadata": {
-            "title": "",
-            "artist": "",
-            "release": "",
-            "duration": result.duration,
-            "identifiers": {},
-            "jams_version": "0.3.4",
-        },
-        "sandbox": {
-            "taggram": {
-                "path": result.path,
-                "outcome": result.outcome.value,
-                "message": result.message,
-                **({"unsure": True} if result.is_unsure else {}),
-            }
-        },
-    }
+    annotation = make_annotation("tag_open", observations, annotator=annotator, duration=result.duration)
+    return make_document([annotation], duration=result.duration, sandbox=sandbox)
 
 
 def taggram_document(result: TagResult, specification: Specification) -> dict[str, Any]:

@@ -5,7 +5,6 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from fastapi import Response
@@ -25,6 +24,7 @@ from taggram.library.store import Library
 from taggram.library.tracks import FileRow
 from taggram.modelfile.specification import Specification
 from taggram.server.model_list import describe_tags
+from taggram.server.parameters import TAGGRAM_JSON, Likeness, TaggramForm, Theme
 from taggram.server.problems import ProblemError
 from taggram.server.schemas import (
     Evidence,
@@ -42,11 +42,6 @@ from taggram.server.shelf import View
 from taggram.server.sounds import find_track
 from taggram.server.store import StoredSound
 from taggram.tags.evidence import find_moments
-
-TaggramForm = Literal["json", "jams", "csv", "png"]
-Theme = Literal["light", "dark"]
-TAGGRAM_JSON = "application/vnd.taggram.taggram+json"  # schema `taggram/1`, and not what a page gets
-
 
 # Sounds
 
@@ -273,12 +268,15 @@ def recordings_of(library: Library, track_ids: Sequence[int]) -> list[int]:
     return found
 
 
-def similar_tracks(
-    view: View, query: Query, n: int, weights: dict[str, float], per_artist: int | None, where: str
-) -> list[SimilarTrack]:
+def similar_tracks(view: View, query: Query, likeness: Likeness) -> list[SimilarTrack]:
     """Return the tracks nearest to a query, and why."""
-    finder = view.finder
-    found = finder.similar(query, limit=n, weights=weights or None, per_artist=per_artist, where=where)
+    found = view.finder.similar(
+        query,
+        limit=likeness.n,
+        weights=likeness.weights,
+        per_artist=likeness.per_artist,
+        where=likeness.where,
+    )
     return [_similar_track(view, query, one) for one in found]
 
 

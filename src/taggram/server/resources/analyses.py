@@ -7,12 +7,21 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 
-from taggram.library.facets import FACETS
 from taggram.server import PREFIX, presentation
 from taggram.server.answers import as_answer
 from taggram.server.context import Context
 from taggram.server.jobs import moment
-from taggram.server.presentation import TaggramForm, Theme
+from taggram.server.parameters import (
+    DOWNLOAD,
+    SOUND,
+    AskedLikeness,
+    End,
+    NMoments,
+    NPeaks,
+    Start,
+    TaggramForm,
+    Theme,
+)
 from taggram.server.problems import ProblemError
 from taggram.server.schemas import Analysis, Evidence, Job, Peaks, SimilarTrack, Taggram, TagName
 from taggram.server.uploads import analyse_upload, receive_upload
@@ -20,16 +29,6 @@ from taggram.server.uploads import analyse_upload, receive_upload
 router = APIRouter(prefix="/analyses", tags=["analyses"])
 
 AnalysisId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="As in the job's result.")]
-NPeaks = Annotated[int, Query(ge=1, le=8000, description="Parts, at most.")]
-Start = Annotated[float, Query(ge=0, le=1e9, description="Seconds.")]
-End = Annotated[float | None, Query(ge=0, le=1e9, description="Seconds; default: to the end.")]
-NMoments = Annotated[int, Query(ge=1, le=20)]
-Weight = Annotated[
-    float | None, Query(ge=0, le=1000, description="Of this facet; unset facets then count 0.")
-]
-NSimilar = Annotated[int, Query(ge=1, le=100)]
-PerArtist = Annotated[int | None, Query(ge=1, le=100, description="At most this many of one artist.")]
-Where = Annotated[str, Query(max_length=2000, description="Only tracks that match this expression.")]
 _UPLOAD: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -43,22 +42,6 @@ _UPLOAD: dict[str, Any] = {
             }
         },
     }
-}
-DOWNLOAD: dict[int | str, dict[str, Any]] = {
-    200: {
-        "model": Taggram,
-        "content": {
-            "application/json": {},
-            presentation.TAGGRAM_JSON: {},
-            "application/jams+json": {},
-            "text/csv": {},
-            "image/png": {},
-        },
-    }
-}
-SOUND: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"audio/*": {}}, "description": "The sound; ranges are understood."},
-    206: {"content": {"audio/*": {}}, "description": "The part that was asked for."},
 }
 
 
@@ -137,19 +120,8 @@ def read_evidence(analysis_id: AnalysisId, tag: TagName, server: Context, n: NMo
 
 
 @router.get("/{analysis_id}/similar")
-def list_similar(
-    analysis_id: AnalysisId,
-    server: Context,
-    n: NSimilar = 20,
-    sound: Weight = None,
-    genre: Weight = None,
-    mood: Weight = None,
-    instrument: Weight = None,
-    per_artist: PerArtist = None,
-    where: Where = "",
-) -> list[SimilarTrack]:
+def list_similar(analysis_id: AnalysisId, server: Context, likeness: AskedLikeness) -> list[SimilarTrack]:
     """List tracks of the library that sound alike, and why."""
-    weights = read_weights(sound, genre, mood, instrument)
     heard = server.store.analysis(analysis_id).sound
     with server.shelf.view() as view:
         model = view.catalogue.model
@@ -159,7 +131,7 @@ def list_similar(
                 f"analyse the file again with model={model.name}",
             )  # fmt: skip
         query = view.finder.query_of_results([heard.result])
-        return presentation.similar_tracks(view, query, n, weights, per_artist, where)
+        return presentation.similar_tracks(view, query, likeness)
 
 
 @router.get("/{analysis_id}/audio", response_class=FileResponse, responses=SOUND)
@@ -173,8 +145,3 @@ def remove_analysis(analysis_id: AnalysisId, server: Context) -> Response:
     """Remove an analysis with its sound."""
     server.remove_analysis(analysis_id)
     return Response(status_code=204)
-
-
-def read_weights(*values: float | None) -> dict[str, float]:
-    """Return facet → weight for those that are given; nothing is the default."""
-    return {facet: value for facet, value in zip(FACETS, values, strict=True) if value is not None}

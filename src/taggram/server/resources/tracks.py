@@ -14,19 +14,16 @@ from taggram.library.tracks import FileRow
 from taggram.server import presentation
 from taggram.server.answers import as_json
 from taggram.server.context import Context
-from taggram.server.presentation import TaggramForm, Theme
-from taggram.server.resources.analyses import (
+from taggram.server.parameters import (
     DOWNLOAD,
     SOUND,
+    AskedLikeness,
     End,
     NMoments,
     NPeaks,
-    NSimilar,
-    PerArtist,
     Start,
-    Weight,
-    Where,
-    read_weights,
+    TaggramForm,
+    Theme,
 )
 from taggram.server.schemas import (
     Evidence,
@@ -153,22 +150,11 @@ def read_evidence(track_id: Id, tag: TagName, server: Context, n: NMoments = 3) 
 
 
 @router.get("/{track_id}/similar")
-def list_similar(
-    track_id: Id,
-    server: Context,
-    n: NSimilar = 20,
-    sound: Weight = None,
-    genre: Weight = None,
-    mood: Weight = None,
-    instrument: Weight = None,
-    per_artist: PerArtist = None,
-    where: Where = "",
-) -> list[SimilarTrack]:
+def list_similar(track_id: Id, server: Context, likeness: AskedLikeness) -> list[SimilarTrack]:
     """List tracks that sound alike, and why."""
-    weights = read_weights(sound, genre, mood, instrument)
     with server.shelf.view() as view:
         query = view.finder.query(presentation.recordings_of(view.library, [track_id]))
-        return presentation.similar_tracks(view, query, n, weights, per_artist, where)
+        return presentation.similar_tracks(view, query, likeness)
 
 
 @router.get("/{track_id}/audio", response_class=FileResponse, responses=SOUND)
