@@ -50,7 +50,7 @@ def find_moments(
 
     Examples
     --------
-    >>> find_moments(np.array([0.1, 0.9, 0.5]), np.array([0, 3, 6]), chunk_duration=3, duration=9, n=2)
+    >>> find_moments(np.array([0.1, 0.9, 0.5]), np.array([0, 3, 6]), chunk_duration=3, duration=9.0, n=2)
     (Moment(start=3.0, end=6.0, score=0.9), Moment(start=6.0, end=9.0, score=0.5))
     """
     if scores.shape != chunk_times.shape or scores.ndim != 1:
