@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from taggram.cli import main as cli
+from taggram.server.app import _listen
+from taggram.server.settings import Settings
 from tests.conftest import ROOT
 from tests.server.conftest import API, Service, serving, write_song
 
@@ -118,6 +120,14 @@ def test_a_port_that_is_taken_is_said(page_server: Service, tmp_path: Path) -> N
     assert done.stdout == ""
     assert f"port {page_server.port}" in done.stderr
     assert "--port" in done.stderr
+
+
+def test_the_body_of_an_answer_does_not_wait_for_the_head(tmp_path: Path) -> None:
+    with _listen(Settings(port=0, folder=tmp_path)) as listening:
+        client = socket.create_connection(listening.getsockname())
+        accepted, _ = listening.accept()
+        with client, accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_without_its_packages_it_says_what_to_install(
