@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000, help="invented recordings")
     parser.add_argument("--uploads", type=int, default=50, help="files at once")
     parser.add_argument("--minutes", type=float, default=3.0, help="of mixed use")
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds between two questions of one client")
     parser.add_argument(
         "--clips", type=Path, default=ROOT.parent / "shared" / "music" / "4q" / "audio",
         help="folder of clips to invent around; without it, the example clips",
@@ -70,7 +71,7 @@ def main() -> None:
                 "",
                 *report_answers(client),
                 *report_uploads(client, options.uploads),
-                *report_memory(client, options.minutes),
+                *report_memory(client, options.minutes, options.pause),
             ]
     print(*lines, sep="\n")
     if options.output:
@@ -279,7 +280,7 @@ def wait_for_jobs(address: Address, jobs: Sequence[str]) -> list[str]:
     return list(states.values())
 
 
-def report_memory(address: Address, minutes: float) -> list[str]:
+def report_memory(address: Address, minutes: float, pause: float) -> list[str]:
     """Use everything in turn, and look at the memory from time to time."""
     end = time.monotonic() + 60 * minutes
     looks = [memory(address)]
@@ -288,7 +289,7 @@ def report_memory(address: Address, minutes: float) -> list[str]:
         while time.monotonic() < end:
             until = time.monotonic() + 6 * minutes
 
-            parts = [pool.submit(use, address, i + 1000 * k, until) for k in range(N_CLIENTS)]
+            parts = [pool.submit(use, address, i + 1000 * k, until, pause) for k in range(N_CLIENTS)]
             done = sum(part.result() for part in parts)
             wait_for_jobs(address, [upload(address, make_wav(10_000 + i))])
             i += done
@@ -302,13 +303,14 @@ def report_memory(address: Address, minutes: float) -> list[str]:
     ]
 
 
-def use(address: Address, first: int, until: float) -> int:
+def use(address: Address, first: int, until: float, pause: float) -> int:
     """Ask all kinds of questions in turn until a moment; return how many those were."""
     connection = address.connect()
     n, paths = 0, list(questions().values())
     while time.monotonic() < until:
         address.get(paths[n % len(paths)](first + n), connection)
         n += 1
+        time.sleep(pause)
     connection.close()
     return n
 
