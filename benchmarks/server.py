@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000, help="invented recordings")
     parser.add_argument("--uploads", type=int, default=50, help="files at once")
     parser.add_argument("--minutes", type=float, default=3.0, help="of mixed use")
-    parser.add_argument("--pause", type=float, default=0.0, help="seconds between two questions of one client")
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds between two questions of a client")
     parser.add_argument(
         "--clips", type=Path, default=ROOT.parent / "shared" / "music" / "4q" / "audio",
         help="folder of clips to invent around; without it, the example clips",
