@@ -40,6 +40,10 @@ def render_score_maps() -> str:
 def _properties(theme: Theme) -> str:
     named = {name: getattr(theme, name) for name in ("page", "panel", "ink", "muted", "line")}
     named |= {category: theme.category_colour(category) for category in CATEGORY_HUES}
+    for mode in ("major", "minor"):
+        named |= {
+            f"chord-{root}-{mode}": theme.chord_colour(root, is_minor=mode == "minor") for root in range(12)
+        }
     return "".join(f"  --{name}: {_hex(colour)};\n" for name, colour in named.items())
 
 

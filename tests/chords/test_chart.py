@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from taggram.chords.chart import (
+    arrange,
     chord_name,
     list_chord_names,
     play_with_capo,
@@ -102,3 +103,11 @@ def test_keys_are_spelled_with_few_accidentals(tonic: int, mode: str, name: str)
     assert Key(tonic, mode).name == name  # type: ignore[arg-type]
     assert Key(0, "minor").spelling == "flats"
     assert Key(4, "minor").spelling == "sharps"
+
+
+def test_a_chart_is_moved_then_shaped_then_simplified() -> None:
+    song = result((0, "maj7", 4), (9, "min7", 0), (-1, "", 0), key=Key(0, "major"))
+    assert arrange(song) == song
+    arranged = arrange(song, semitones=5, capo=3, is_simple=True)
+    assert arranged == simplify(play_with_capo(transpose(song, 5), 3))
+    assert [chord_name(chord, arranged.spelling) for chord in arranged.chords] == ["D", "Bm", "N.C."]

@@ -193,3 +193,30 @@ def test_real_music_gets_a_chart(recogniser: ChordRecogniser, shared: Path) -> N
     assert len(result.chords) > 10
     assert sum(chord.duration for chord in result.chords) == pytest.approx(result.duration)
     assert all(0 <= chord.confidence <= 1 for chord in result.chords)
+
+
+def test_somebody_may_watch_the_sound_and_end_the_work(recogniser: ChordRecogniser, tmp_path: Path) -> None:
+    path = tmp_path / "song.wav"
+    soundfile.write(path, play(SONG), RATE)
+    lengths: list[int] = []
+    result = recogniser.recognise_all(
+        path, vocabularies=("majmin",), watch=lambda block: lengths.append(len(block))
+    )["majmin"]
+    assert sum(lengths) / recogniser.network.specification.sample_rate == result.duration
+
+    def stop(block: np.ndarray) -> None:
+        raise KeyError(len(block))
+
+    with pytest.raises(KeyError):
+        recogniser.recognise_all(path, vocabularies=("majmin",), watch=stop)
+    assert recogniser.recognise(path, vocabulary="majmin") == result
+
+
+def test_decoding_has_a_limit_of_time(tmp_path: Path) -> None:
+    path = tmp_path / "song.wav"
+    soundfile.write(path, play(SONG), RATE)
+    with (
+        ChordRecogniser.load(timeout=1e-6) as hurried,
+        pytest.raises(AudioError, match="took more than"),
+    ):
+        hurried.recognise(path)

@@ -77,6 +77,20 @@ def play_with_capo(result: ChordResult, capo: int) -> ChordResult:
     return transpose(result, -capo)
 
 
+def arrange(
+    result: ChordResult, *, semitones: int = 0, capo: int = 0, is_simple: bool = False
+) -> ChordResult:
+    """Return the chart so many semitones higher, as the shapes to play with a capo, simplified or not.
+
+    Raises
+    ------
+    ValueError
+        As of `play_with_capo`.
+    """
+    moved = play_with_capo(transpose(result, semitones), capo)
+    return simplify(moved) if is_simple else moved
+
+
 def list_chord_names(result: ChordResult) -> list[str]:
     """Return the names of the chords, the one that lasts longest first."""
     seconds: dict[str, float] = {}

@@ -20,13 +20,10 @@ from typing import Any
 from taggram.chords.chart import chord_name, list_chord_names
 from taggram.chords.harte import QUALITIES, SHARPS
 from taggram.chords.midi_file import Note, write_midi
-from taggram.chords.result import ChordResult, ChordSegment
+from taggram.chords.result import DOUBTFUL, ChordResult, ChordSegment
 from taggram.inference.jams import make_annotation, make_document
 
 SCHEMA = "taggram-chords/1"
-DOUBTFUL = 0.4
-"""Confidence below which the table puts a question mark behind a chord."""
-
 _CHORDS_PER_LINE = 4
 _LOWEST_ROOT, _LOWEST_BASS = 53, 36  # MIDI pitches: chords from F3 on, basses from C2
 _SILENT_SECONDS = 0.02  # between chords, so that each is struck anew
@@ -38,7 +35,7 @@ def write_table(result: ChordResult) -> bytes:
     names = list_chord_names(result)
     if names:
         lines.append(f"  {len(names)} chords, the most frequent first: {' '.join(names[:12])}")
-    if any(_is_doubtful(chord) for chord in result.chords):
+    if any(chord.is_doubtful for chord in result.chords):
         lines.append(f"  ? behind a chord: confidence below {DOUBTFUL:g}")
     lines += ["", *_rows(result)]
     return ("\n".join(lines) + "\n").encode("utf-8", errors="backslashreplace")
@@ -124,15 +121,11 @@ def _rows(result: ChordResult) -> Iterator[str]:
     """Yield lines of times and chords."""
     cells = [
         f"{_clock(chord.start, tenths=True):>8} "
-        f"{chord_name(chord, result.spelling) + ('?' if _is_doubtful(chord) else ''):<10}"
+        f"{chord_name(chord, result.spelling) + ('?' if chord.is_doubtful else ''):<10}"
         for chord in result.chords
     ]
     for first in range(0, len(cells), _CHORDS_PER_LINE):
         yield "".join(cells[first : first + _CHORDS_PER_LINE]).rstrip()
-
-
-def _is_doubtful(chord: ChordSegment) -> bool:
-    return not chord.is_nothing and chord.confidence < DOUBTFUL
 
 
 def _clock(seconds: float, *, tenths: bool = False) -> str:

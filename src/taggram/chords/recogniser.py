@@ -6,7 +6,7 @@ Everything after the first minute is a stream: memory holds a minute of sound, o
 and the frames on which the decoder has not decided.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from os import PathLike, fspath
@@ -48,12 +48,13 @@ class ChordRecogniser:
     early; that ends with the program in any case.
     """
 
-    def __init__(self, network: ChordNetwork) -> None:
+    def __init__(self, network: ChordNetwork, *, timeout: float = 3600.0) -> None:
         self._network = network
+        self._timeout = timeout
         self._sound_decoder = SoundDecoder()
 
     @classmethod
-    def load(cls, model: Path | None = None, *, n_threads: int = 1) -> Self:
+    def load(cls, model: Path | None = None, *, n_threads: int = 1, timeout: float = 3600.0) -> Self:
         """Load a model by name or from a file.
 
         Parameters
@@ -62,6 +63,8 @@ class ChordRecogniser:
             Name of a shipped or pulled model, or path of a model file; None is the one that ships.
         n_threads
             Threads for the network.
+        timeout
+            Seconds that decoding one file may take.
 
         Raises
         ------
@@ -69,7 +72,7 @@ class ChordRecogniser:
             If there is no such model, or it is none for chords.
         """
         model_file = load_model_file(resolve_model(SHIPPED_MODEL if model is None else model))
-        return cls(ChordNetwork(model_file, n_threads=n_threads))
+        return cls(ChordNetwork(model_file, n_threads=n_threads), timeout=timeout)
 
     @property
     def network(self) -> ChordNetwork:
@@ -111,15 +114,22 @@ class ChordRecogniser:
         *,
         sample_rate: int | None = None,
         vocabularies: Sequence[VocabularyName],
+        watch: Callable[[Block], None] | None = None,
     ) -> dict[VocabularyName, ChordResult]:
-        """Recognise the chords in several vocabularies, and hear the sound once; as `recognise`."""
+        """Recognise the chords in several vocabularies, and hear the sound once; as `recognise`.
+
+        `watch` is called with every block of the sound as it streams by, mono at the model's sample rate;
+        what it raises ends the work.
+        """
         if isinstance(source, np.ndarray):
-            return self._recognise(iter([self._prepare(source, sample_rate)]), vocabularies)
+            return self._recognise(iter([self._prepare(source, sample_rate)]), vocabularies, watch)
         if sample_rate is not None:
             raise ValueError("sample_rate belongs to a waveform; a file states its own")
-        decoding = self._sound_decoder.decode(source, sample_rate=self._network.specification.sample_rate)
+        decoding = self._sound_decoder.decode(
+            source, sample_rate=self._network.specification.sample_rate, total_timeout=self._timeout
+        )
         try:
-            results = self._recognise(decoding, vocabularies)
+            results = self._recognise(decoding, vocabularies, watch)
         finally:
             decoding.close()
         return {name: replace(result, path=fspath(source)) for name, result in results.items()}
@@ -156,12 +166,15 @@ class ChordRecogniser:
         return np.asarray(mono, np.float32)
 
     def _recognise(
-        self, blocks: Iterator[Block], names: Sequence[VocabularyName]
+        self,
+        blocks: Iterator[Block],
+        names: Sequence[VocabularyName],
+        watch: Callable[[Block], None] | None,
     ) -> dict[VocabularyName, ChordResult]:
         network = self._network
         assemblers = {name: self._assembler(name) for name in names}
         spec, sample_rate = network.front_end, network.specification.sample_rate
-        sound = _Sound(blocks, sample_rate)
+        sound = _Sound(blocks, sample_rate, watch)
         head = sound.first(TUNING_DURATION)
         if sound.duration < MIN_DURATION:
             raise AudioError(
@@ -210,9 +223,12 @@ class ChordRecogniser:
 class _Sound:
     """A stream of blocks whose beginning is wanted twice."""
 
-    def __init__(self, blocks: Iterator[Block], sample_rate: int) -> None:
+    def __init__(
+        self, blocks: Iterator[Block], sample_rate: int, watch: Callable[[Block], None] | None
+    ) -> None:
         self._blocks = blocks
         self._sample_rate = sample_rate
+        self._watch = watch
         self._n_samples = 0
 
     @property
@@ -233,6 +249,8 @@ class _Sound:
         """Yield the blocks that follow."""
         for block in self._blocks:
             self._n_samples += len(block)
+            if self._watch is not None:
+                self._watch(block)
             yield block
 
 

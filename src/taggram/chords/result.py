@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from taggram.chords.harte import FLATS, SHARPS, Spelling, format_label
-from taggram.chords.vocabulary import VocabularyName
+from taggram.chords.vocabulary import VOCABULARIES, VocabularyName
 
 Mode = Literal["major", "minor"]
+
+DOUBTFUL = 0.4
+"""Confidence below which a chord is marked with a question mark."""
 
 # Keys are written with flats where that needs fewer accidentals: F, Bb, Eb, Ab, Db and their relatives.
 _FLAT_MAJOR_KEYS = frozenset({5, 10, 3, 8, 1})
@@ -46,6 +49,16 @@ class ChordSegment:
     def is_nothing(self) -> bool:
         """Whether no chord sounds."""
         return self.root < 0
+
+    @property
+    def is_minor(self) -> bool:
+        """Whether it counts as a minor triad."""
+        return not self.is_nothing and VOCABULARIES["majmin"].reduce(self.quality) == "min"
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a chord sounds, and the model is not sure which."""
+        return not self.is_nothing and self.confidence < DOUBTFUL
 
     def label(self, spelling: Spelling = "sharps") -> str:
         """Return the name in the syntax of Harte."""

@@ -38,17 +38,15 @@ def draw_result(
 
 def _chord_spans(result: "ChordResult") -> "list[ChordSpan]":
     from taggram.chords.chart import chord_name
-    from taggram.chords.vocabulary import VOCABULARIES
     from taggram.tags.picture import ChordSpan
 
-    triad_of = VOCABULARIES["majmin"].reduce
     return [
         ChordSpan(
             chord.start,
             chord.end,
             chord_name(chord, result.spelling),
             chord.root,
-            is_minor=triad_of(chord.quality) == "min",
+            is_minor=chord.is_minor,
         )
         for chord in result.chords
     ]

@@ -44,7 +44,7 @@ def run(
     ] = None,
 ) -> None:
     """Say which chords a file holds, when, and in which key and tuning."""
-    from taggram.chords import chart
+    from taggram.chords.chart import arrange
     from taggram.chords.formats import FORMATS
     from taggram.chords.recogniser import ChordRecogniser
     from taggram.errors import AudioError
@@ -57,9 +57,7 @@ def run(
             raise typer.Exit(1) from error
     if result.message:
         print(f"taggram: {result.message}", file=sys.stderr)
-    result = chart.play_with_capo(chart.transpose(result, transpose), capo)
-    if simplify:
-        result = chart.simplify(result)
+    result = arrange(result, semitones=transpose, capo=capo, is_simple=simplify)
     written = FORMATS[output_format.value](result)
     if output is not None:
         output.write_bytes(written)

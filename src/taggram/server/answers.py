@@ -12,6 +12,14 @@ def as_json(model: BaseModel) -> Response:
     return Response(model.model_dump_json(), media_type="application/json")
 
 
+def as_download(data: bytes, media_type: str, name: str) -> Response:
+    """Answer with a file to keep; of its name, only what every system can write is left."""
+    quoted = "".join(letter if letter.isalnum() or letter in " ._-" else "_" for letter in name)
+    ascii_name = quoted.encode("ascii", "replace").decode().replace("?", "_")
+    headers = {"Content-Disposition": f'attachment; filename="{ascii_name}"'}
+    return Response(data, media_type=media_type, headers=headers)
+
+
 def as_answer(job: Job, status: int = 202) -> JSONResponse:
     """Answer with a job, and say where it is."""
     headers = {"Location": f"{PREFIX}/jobs/{job.id}"}

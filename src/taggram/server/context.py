@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from taggram.server.charts import Charts
 from taggram.server.evaluations import Evaluations
 from taggram.server.events import Hub
 from taggram.server.guard import Sessions
@@ -48,6 +49,7 @@ class Server:
         self.sounds = Sounds(settings, self.store, self.shelf)
         self.jobs = JobQueue(settings, self.store, publish=self.hub.publish, on_end=self._on_end)
         self.plans = Plans(settings, self.store, self.jobs, self.shelf)
+        self.charts = Charts(self.store, self.shelf, self.jobs, self.models)
         self.maps = Maps(settings, self.jobs, self.shelf)
         self.evaluations = Evaluations(settings, self.store, self.jobs, self.models)
         self.metrics.add_gauge("jobs_queued", "Jobs that wait.", lambda: self.jobs.n_queued)

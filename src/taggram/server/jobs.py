@@ -1,6 +1,6 @@
 """The queue of long work: jobs wait in the store and are done in worker processes, lane by lane.
 
-    analysis   uploads; `Limits.n_workers` side by side, each in a process that stays for the next
+    analysis   uploads, and chords of tracks: `Limits.n_workers` side by side, each in a process that stays
     library    all that writes to the library or to its files: one after the other
     map        one after the other
     evaluation one after the other
@@ -29,7 +29,7 @@ from taggram.server.store import RUNNING, JobRow, Store
 from taggram.server.worker import Configuration
 
 LANES: Mapping[str, tuple[JobKind, ...]] = {
-    "analysis": ("analysis",),
+    "analysis": ("analysis", "chords"),
     "library": ("scan", "plan", "apply", "undo"),
     "map": ("map",),
     "evaluation": ("evaluation",),

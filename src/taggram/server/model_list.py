@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from taggram.chords.recogniser import SHIPPED_MODEL as CHORD_MODEL
 from taggram.errors import ModelFileError, UnknownNameError
-from taggram.modelfile.cache import DEFAULT_MODEL, list_model_files
+from taggram.modelfile.cache import DEFAULT_MODEL, list_model_files, resolve_model
 from taggram.modelfile.reader import load_model_file
 from taggram.modelfile.specification import Specification
 from taggram.server.schemas import Model, TagInfo
@@ -42,6 +43,12 @@ class ModelList:
         if specification.task == "chords":
             raise ModelFileError(f"{files[name]}: a model of chords, not of tags; choose another model")
         return KnownModel(name, specification.weights_sha256, specification)
+
+    def chords(self) -> KnownModel:
+        """Return the model of chords that ships."""
+        path = resolve_model(CHORD_MODEL)
+        specification = self._read(path)
+        return KnownModel(CHORD_MODEL, specification.weights_sha256, specification)
 
     def all(self) -> list[Model]:
         """Return the models that can be used, the default first."""

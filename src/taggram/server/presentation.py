@@ -23,6 +23,7 @@ from taggram.library.similar import Query, Similar
 from taggram.library.store import Library
 from taggram.library.tracks import FileRow
 from taggram.modelfile.specification import Specification
+from taggram.server.answers import as_download
 from taggram.server.model_list import describe_tags
 from taggram.server.parameters import TAGGRAM_JSON, Likeness, TaggramForm, Theme
 from taggram.server.problems import ProblemError
@@ -83,12 +84,7 @@ def download_taggram(sound: StoredSound, form: TaggramForm | None, theme: Theme)
     if form is None:
         return JSONResponse(taggram(sound).model_dump(mode="json"))
     data, media_type = _render(sound, form, theme)
-    name = f"{Path(sound.name).stem}.{'jams' if form == 'jams' else form}"
-    quoted = "".join(letter if letter.isalnum() or letter in " ._-" else "_" for letter in name)
-    ascii_name = quoted.encode("ascii", "replace").decode().replace("?", "_")
-    return Response(
-        data, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{ascii_name}"'}
-    )
+    return as_download(data, media_type, f"{Path(sound.name).stem}.{form}")
 
 
 def _render(sound: StoredSound, form: TaggramForm, theme: Theme) -> tuple[bytes, str]:

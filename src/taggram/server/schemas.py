@@ -9,10 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from taggram.chords.vocabulary import VocabularyName
 from taggram.inference.result import Outcome
 from taggram.modelfile.specification import Category
 
-JobKind = Literal["analysis", "scan", "plan", "apply", "undo", "map", "evaluation"]
+JobKind = Literal["analysis", "chords", "scan", "plan", "apply", "undo", "map", "evaluation", "robustness"]
 JobState = Literal["queued", "decoding", "analysing", "done", "failed", "cancelled"]
 TrackId = Annotated[int, Field(ge=1, le=(1 << 63) - 1)]
 Query = Annotated[str, Field(max_length=2000)]
@@ -186,6 +187,47 @@ class Evidence(BaseModel):
 
     tag: str
     moments: list[Moment]
+
+
+class ChordKey(BaseModel):
+    """A key."""
+
+    name: str
+    tonic: int = Field(ge=0, le=11, description="Semitones above C.")
+    mode: Literal["major", "minor"]
+    lead: float = Field(description="How clearly it is this one, from 0: a mean log-probability.")
+
+
+class Chord(BaseModel):
+    """One chord of a chart."""
+
+    start: float
+    end: float
+    name: str = Field(description="As in a song book; N.C. is no chord.")
+    label: str = Field(description="In the syntax of Harte; N is no chord.")
+    root: int = Field(ge=-1, le=11, description="Semitones above C; -1 is no chord.")
+    quality: str = Field(description="As in the label; empty for no chord.")
+    is_minor: bool = Field(description="It counts as a minor triad.")
+    confidence: float = Field(description="Mean probability, in [0, 1]; not calibrated on recordings.")
+    is_doubtful: bool = Field(description="The model is not sure.")
+
+
+class Chords(BaseModel):
+    """The chords of a sound, as the chart to play from that was asked for."""
+
+    duration: float
+    model: str
+    vocabulary: VocabularyName
+    transpose: int
+    capo: int
+    simplify: bool
+    key: ChordKey | None = Field(description="Of the chart as it is written.")
+    heard_key: ChordKey | None = Field(description="Of the sound, whatever the chart is moved by.")
+    tuning_cents: float = Field(description="Deviation from A = 440 Hz, in [-50, 50).")
+    confidence: float = Field(description="Mean over the time in which chords sound.")
+    message: str = Field(description="What a person should know; empty if there is nothing to say.")
+    names: list[str] = Field(description="Names of the chords, the one that lasts longest first.")
+    chords: list[Chord] = Field(description="From 0 to the end without gaps.")
 
 
 # The library

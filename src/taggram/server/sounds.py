@@ -95,11 +95,8 @@ class Sounds:
     def _locate(self, track_id: int) -> tuple[Path, bytes]:
         """Return where a track lies, and the hash of its sound."""
         with self._shelf.library() as library:
-            file = find_track(library, track_id)
-            hashes = library.rows("SELECT audio_hash FROM recording WHERE id = ?", (file.recording_id,))
-            if not hashes:
-                raise ProblemError(404, "no_sound", f"no sound was found in track {track_id}", file.message)
-            return resolve_below(file.path, library.roots()), hashes[0][0]
+            file, audio_hash = find_sound(library, track_id)
+            return resolve_below(file.path, library.roots()), audio_hash
 
     def _measure(self, path: Path) -> Peaks:
         limits = self._settings.limits
@@ -123,6 +120,21 @@ def find_track(library: Library, track_id: int) -> FileRow:
     if file is None:
         raise not_found("track", track_id)
     return file
+
+
+def find_sound(library: Library, track_id: int) -> tuple[FileRow, bytes]:
+    """Return a file of the library, and the hash of the sound in it.
+
+    Raises
+    ------
+    ProblemError
+        404 if there is no such track, or no sound was found in it.
+    """
+    file = find_track(library, track_id)
+    hashes = library.rows("SELECT audio_hash FROM recording WHERE id = ?", (file.recording_id,))
+    if not hashes:
+        raise ProblemError(404, "no_sound", f"no sound was found in track {track_id}", file.message)
+    return file, hashes[0][0]
 
 
 def resolve_below(path: Path, roots: tuple[Path, ...]) -> Path:

@@ -6,6 +6,8 @@ was uploaded. A job is written down before its client hears of it, so that a res
     job        one piece of work; `task` is what its worker needs, `key` what makes two of them the same
     event      what a job said, as its client hears it, in order; goes with its job
     analysis   what was heard in an upload, under the id of its job
+    analysis_chords  the chords in it; goes with its analysis
+    chords     of tracks of the library, by the hash of their sound and of the model
     model      specifications of the models that heard
     peaks      waveforms of tracks of the library, by the hash of their sound
     session    hashes of cookies
@@ -29,6 +31,9 @@ from typing import Any
 import numpy as np
 
 from taggram.audio.peaks import Peaks, pack_peaks, unpack_peaks
+from taggram.chords.result import ChordResult
+from taggram.chords.storage import Charts, pack_charts, unpack_charts
+from taggram.chords.vocabulary import VocabularyName
 from taggram.errors import LibraryError
 from taggram.inference.result import Outcome, TagResult, TagScore
 from taggram.library.database import transaction
@@ -37,9 +42,8 @@ from taggram.modelfile.specification import Specification
 from taggram.server.problems import not_found
 
 _BUSY = 60.0  # seconds to wait for another writer
-_VERSION = 1
-_N_PEAKS = 20_000  # waveforms of tracks that are kept, the last ones used
-_SCHEMA = """
+_N_KEPT = 20_000  # waveforms, and charts, of tracks that are kept, the last ones used
+_FIRST_SCHEMA = """
 CREATE TABLE job (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -92,6 +96,17 @@ CREATE TABLE document (
     content TEXT NOT NULL
 );
 """
+_CHORDS_SCHEMA = """
+CREATE TABLE analysis_chords (id TEXT PRIMARY KEY REFERENCES analysis ON DELETE CASCADE, data BLOB NOT NULL);
+CREATE TABLE chords (
+    audio_hash BLOB NOT NULL,
+    weights_sha256 TEXT NOT NULL,
+    data BLOB NOT NULL,
+    used_at REAL NOT NULL,
+    PRIMARY KEY (audio_hash, weights_sha256)
+) WITHOUT ROWID;
+"""
+_SCHEMAS = (_FIRST_SCHEMA, _CHORDS_SCHEMA)  # a database of version n has the first n
 FINAL = ("done", "failed", "cancelled")
 RUNNING = ("decoding", "analysing")
 
@@ -161,12 +176,12 @@ class Store:
         self._local = threading.local()
         with self.transaction() as connection:
             ((version,),) = connection.execute("PRAGMA user_version")
-            if version not in (0, _VERSION):
+            if version > len(_SCHEMAS):
                 raise LibraryError(f"{self.path}: was written by another version of Taggram; move it away")
-            if version == 0:
-                for statement in _SCHEMA.split(";\n"):
+            for schema in _SCHEMAS[version:]:
+                for statement in schema.split(";\n"):
                     connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {_VERSION}")
+            connection.execute(f"PRAGMA user_version = {len(_SCHEMAS)}")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -325,10 +340,11 @@ class Store:
         specification: Specification,
         result: TagResult,
         peaks: Peaks,
+        charts: Charts | None,
         *,
         is_kept: bool,
     ) -> None:
-        """Keep what was heard in an upload; it has tags."""
+        """Keep what was heard in an upload; it has tags, and chords unless none could be listened for."""
         times = result.chunk_times
         with self.transaction() as connection:
             connection.execute(
@@ -356,6 +372,9 @@ class Store:
                     is_kept,
                 ),
             )
+            if charts is not None:
+                row = (job_id, pack_charts(charts))
+                connection.execute("INSERT OR REPLACE INTO analysis_chords VALUES (?, ?)", row)
 
     def analysis(self, analysis_id: str) -> StoredAnalysis:
         """Return an analysis.
@@ -373,6 +392,23 @@ class Store:
             raise not_found("analysis", analysis_id)
         return _stored_analysis(rows[0])
 
+    def chords_of_analysis(self, analysis_id: str) -> tuple[str, dict[VocabularyName, ChordResult] | None]:
+        """Return the name of an upload's file and the chords in it; None if none were listened for.
+
+        Raises
+        ------
+        ProblemError
+            404, if there is no such analysis.
+        """
+        rows = self.rows(
+            "SELECT file_name, data FROM analysis LEFT JOIN analysis_chords USING (id) WHERE id = ?",
+            (analysis_id,),
+        )
+        if not rows:
+            raise not_found("analysis", analysis_id)
+        ((name, data),) = rows
+        return name, None if data is None else unpack_charts(data)
+
     def remove_job(self, job_id: str) -> None:
         """Forget a job with its events and its analysis."""
         self.rows("DELETE FROM job WHERE id = ?", (job_id,))
@@ -382,10 +418,11 @@ class Store:
         with self.transaction():
             self.rows("DELETE FROM job WHERE finished_at < ?", (before,))
             self.rows("DELETE FROM session WHERE expires_at < ?", (time.time(),))
-            self.rows(
-                "DELETE FROM peaks WHERE audio_hash NOT IN ("
-                f"SELECT audio_hash FROM peaks ORDER BY used_at DESC LIMIT {_N_PEAKS})"
-            )
+            for table in ("peaks", "chords"):
+                self.rows(
+                    f"DELETE FROM {table} WHERE used_at < ("
+                    f"SELECT used_at FROM {table} ORDER BY used_at DESC LIMIT 1 OFFSET {_N_KEPT - 1})"
+                )
 
     def known_uploads(self) -> set[str]:
         """Return the paths of uploads that are still needed: of jobs to be done, and of kept analyses."""
@@ -408,6 +445,19 @@ class Store:
         """Keep the waveform of a sound of the library."""
         row = (audio_hash, pack_peaks(peaks), time.time())
         self.rows("INSERT OR REPLACE INTO peaks VALUES (?, ?, ?)", row)
+
+    def chords(self, audio_hash: bytes, weights_sha256: str) -> dict[VocabularyName, ChordResult] | None:
+        """Return the chords that a model heard in a sound of the library, if they are known."""
+        rows = self.rows(
+            "UPDATE chords SET used_at = ? WHERE audio_hash = ? AND weights_sha256 = ? RETURNING data",
+            (time.time(), audio_hash, weights_sha256),
+        )
+        return unpack_charts(rows[0][0]) if rows else None
+
+    def add_chords(self, audio_hash: bytes, weights_sha256: str, charts: Charts) -> None:
+        """Keep the chords that a model heard in a sound of the library."""
+        row = (audio_hash, weights_sha256, pack_charts(charts), time.time())
+        self.rows("INSERT OR REPLACE INTO chords VALUES (?, ?, ?, ?)", row)
 
     def put_document(self, kind: str, document_id: str, content: Mapping[str, Any]) -> None:
         """Keep a plan or an evaluation, in place of what it was."""

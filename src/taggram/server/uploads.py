@@ -145,7 +145,8 @@ def analyse_upload(server: "Server", upload: Upload, *, model: str | None, keep:
         longest = server.settings.limits.duration
         if identity.duration is not None and identity.duration > longest:
             raise ProblemError(413, "too_long", f"the sound is longer than {longest:g} s", "cut it")
-        key = f"{identity.audio_hash.hex()}:{chosen.weights_sha256}:{'kept' if keep else ''}"
+        models = f"{chosen.weights_sha256}:{server.models.chords().weights_sha256}"
+        key = f"{identity.audio_hash.hex()}:{models}:{'kept' if keep else ''}"
         same = server.store.job_of_key(key)
         if same is not None:
             return server.jobs.get(same.id)

@@ -72,6 +72,16 @@ class Theme:
         red, green, blue = oklch_to_srgb(lightness, chroma, CATEGORY_HUES[category])
         return int(red), int(green), int(blue)
 
+    def chord_colour(self, root: int, *, is_minor: bool) -> Colour:
+        """Return the colour of a chord, on which ink can be read: along the circle of fifths, minor stronger.
+
+        `root` is a pitch class from C.
+        """
+        first, last = self.map_lightness
+        lightness = first + (last - first) * (0.38 if is_minor else 0.22)
+        red, green, blue = oklch_to_srgb(lightness, 0.09, 30.0 * (root * 7 % 12))
+        return int(red), int(green), int(blue)
+
     def score_map(self, hue: float | None, n_colours: int = 256) -> np.ndarray:
         """Return the colours of evenly spaced values from 0 to 1, in greys if there is no hue.
 

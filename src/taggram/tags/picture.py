@@ -27,7 +27,7 @@ from PIL import Image, ImageDraw
 
 from taggram.errors import ShapeError
 from taggram.modelfile.specification import CATEGORIES, Category, Tag
-from taggram.tags.colours import CATEGORY_HUES, THEMES, Colour, Theme, ThemeName, oklch_to_srgb
+from taggram.tags.colours import CATEGORY_HUES, THEMES, Colour, Theme, ThemeName
 from taggram.tags.lettering import Lettering
 
 _TICK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
@@ -372,7 +372,8 @@ class _Page:
         for chord, left, right in zip(chords, edges, ends, strict=True):
             if chord.root >= 0:
                 # A thin line of the page parts equal neighbours.
-                strip[:, left : max(left + 1, right - px(1))] = _chord_colour(self.theme, chord)
+                colour = self.theme.chord_colour(chord.root, is_minor=chord.is_minor)
+                strip[:, left : max(left + 1, right - px(1))] = colour
         self._paste_rounded(strip, Box(layout.heat_left, top, layout.heat_right, bottom), radius=3)
         lettering = self.lettering(11)
         for chord, left, right in zip(chords, edges, ends, strict=True):
@@ -451,13 +452,6 @@ class _Page:
         box = (left, top, left + max(1, self.layout.px(0.5)), bottom)
         line = Image.new("RGB", (box[2] - box[0], box[3] - box[1]), self.theme.muted)
         self.image.paste(Image.blend(self.image.crop(box), line, 0.22), box)
-
-
-def _chord_colour(theme: Theme, chord: ChordSpan) -> Colour:
-    first, last = theme.map_lightness
-    lightness = first + (last - first) * (0.38 if chord.is_minor else 0.22)
-    red, green, blue = oklch_to_srgb(lightness, 0.09, 30.0 * (chord.root * 7 % 12))
-    return int(red), int(green), int(blue)
 
 
 def _top(rows: Iterable[_Row]) -> float:

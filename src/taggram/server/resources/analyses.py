@@ -12,8 +12,10 @@ from taggram.server.answers import as_answer
 from taggram.server.context import Context
 from taggram.server.jobs import moment
 from taggram.server.parameters import (
+    CHART,
     DOWNLOAD,
     SOUND,
+    AskedChart,
     AskedLikeness,
     End,
     NMoments,
@@ -23,7 +25,7 @@ from taggram.server.parameters import (
     Theme,
 )
 from taggram.server.problems import ProblemError
-from taggram.server.schemas import Analysis, Evidence, Job, Peaks, SimilarTrack, Taggram, TagName
+from taggram.server.schemas import Analysis, Chords, Evidence, Job, Peaks, SimilarTrack, Taggram, TagName
 from taggram.server.uploads import analyse_upload, receive_upload
 
 router = APIRouter(prefix="/analyses", tags=["analyses"])
@@ -117,6 +119,12 @@ def read_peaks(
 def read_evidence(analysis_id: AnalysisId, tag: TagName, server: Context, n: NMoments = 3) -> Evidence:
     """Say where a tag is heard most clearly."""
     return presentation.evidence(server.store.analysis(analysis_id).sound, tag, n)
+
+
+@router.get("/{analysis_id}/chords", response_model=Chords, responses=CHART)
+def read_chords(analysis_id: AnalysisId, server: Context, chart: AskedChart) -> Response:
+    """Give the chords, as a chart to play from; with `format`, as a file to keep."""
+    return server.charts.of_analysis(analysis_id, chart)
 
 
 @router.get("/{analysis_id}/similar")

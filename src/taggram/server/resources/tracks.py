@@ -15,8 +15,10 @@ from taggram.server import presentation
 from taggram.server.answers import as_json
 from taggram.server.context import Context
 from taggram.server.parameters import (
+    CHART_LATER,
     DOWNLOAD,
     SOUND,
+    AskedChart,
     AskedLikeness,
     End,
     NMoments,
@@ -26,6 +28,7 @@ from taggram.server.parameters import (
     Theme,
 )
 from taggram.server.schemas import (
+    Chords,
     Evidence,
     OwnAnswer,
     Peaks,
@@ -147,6 +150,12 @@ def read_evidence(track_id: Id, tag: TagName, server: Context, n: NMoments = 3) 
     """Say where a tag is heard most clearly."""
     with server.shelf.view() as view:
         return presentation.evidence(presentation.sound_of_track(view, track_id), tag, n)
+
+
+@router.get("/{track_id}/chords", response_model=Chords, responses=CHART_LATER)
+def read_chords(track_id: Id, server: Context, chart: AskedChart) -> Response:
+    """Give the chords, as a chart to play from; the first time, the job that listens for them."""
+    return server.charts.of_track(track_id, chart)
 
 
 @router.get("/{track_id}/similar")

@@ -1,4 +1,4 @@
-"""Listen to an upload: tags, taggram, embedding and waveform in one pass, in flat memory."""
+"""Listen to an upload in flat memory: for tags, taggram, embedding and waveform, then for chords."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggram.audio.peaks import PeakMeter
+from taggram.chords.storage import Charts
 from taggram.errors import AudioError
 from taggram.inference.result import Outcome
 from taggram.inference.tagger import Tagger
-from taggram.server.problems import ProblemError
 from taggram.server.store import Store
+from taggram.server.tasks._listening import check_duration, hear_chords
 from taggram.server.worker import Finished, Worker
+
+_CHORDS_FROM = 0.75  # progress behind the tags
 
 
 def run(job_id: str, task: Mapping[str, Any], worker: Worker) -> Finished:
@@ -23,32 +26,37 @@ def run(job_id: str, task: Mapping[str, Any], worker: Worker) -> Finished:
     configuration = worker.configuration
     tagger = _load(task["model"], configuration.limits.decode_seconds)
     meter = PeakMeter(tagger.specification.sample_rate)
-    longest = configuration.limits.duration
 
     def watch(block: NDArray[np.float32]) -> None:
-        worker.check()
         meter.add(block)
-        if meter.duration > longest:
-            raise ProblemError(
-                413, "too_long", f"the sound is longer than {longest:g} s", "cut it, or allow more"
-            )
+        check_duration(meter.duration, worker)
         declared = task["duration"]
-        worker.say(meter.duration / declared if declared else 0.5, "listening")
+        worker.say(_CHORDS_FROM * (meter.duration / declared if declared else 0.5), "listening")
 
     result = tagger.tag(Path(task["path"]), watch=watch)
     worker.check()
     if not result.outcome.has_tags:
         raise _explain(result.outcome, result.message, task)
+    charts = _hear_chords(Path(task["path"]), worker, result.duration)
     store = Store(configuration.folder)
     store.add_analysis(
-        job_id, task["file_name"], tagger.specification, result, meter.result(), is_kept=task["is_kept"]
-    )
+        job_id, task["file_name"], tagger.specification, result, meter.result(), charts,
+        is_kept=task["is_kept"],
+    )  # fmt: skip
     return Finished(result.message or f"heard by {tagger.specification.name}", f"analyses/{job_id}")
 
 
 @lru_cache(maxsize=2)
 def _load(model: str | None, decode_seconds: float) -> Tagger:
     return Tagger.load(model, n_threads=1, timeout=decode_seconds)
+
+
+def _hear_chords(path: Path, worker: Worker, duration: float) -> Charts | None:
+    """Return the chords of a file that has tags, whether or not it has chords; None if it is too short."""
+    try:
+        return hear_chords(path, worker, duration=duration, since=_CHORDS_FROM)
+    except AudioError:
+        return None
 
 
 def _explain(outcome: Outcome, message: str, task: Mapping[str, Any]) -> AudioError:
