@@ -7,9 +7,11 @@ import onnx
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from taggram.errors import ModelFileError
 from taggram.inference.session import Session
+from taggram.lab.evaluation.cost import count_graph
 from taggram.lab.export import compare_front_ends, draw_in_front_end, export_model
 from taggram.lab.models import MODELS, TaggingModel
 from taggram.modelfile.reader import ModelFile, load_model_file
@@ -77,6 +79,17 @@ def test_every_architecture_gives_its_own_numbers(name: str, tmp_path: Path) -> 
     scale = float(expected.abs().max())
     np.testing.assert_allclose(embedding / scale, expected.numpy() / scale, rtol=0, atol=1e-4)
     np.testing.assert_allclose(session.run(waveforms[3:4])[0], scores[3:4], rtol=0, atol=1e-5)
+    n_numbers, gflop = count_graph(model_file)
+    assert gflop == pytest.approx(count_by_torch(model), rel=1e-6)
+    assert n_numbers >= 0.99 * sum(parameter.numel() for parameter in model.parameters())
+
+
+def count_by_torch(model: TaggingModel) -> float:
+    """Return the 10⁹ operations of a model behind its front end, for one chunk."""
+    features = model.front_end(torch.zeros(1, model.architecture.chunk_length))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.head(model.embed_features(features))
+    return float(counter.get_total_flops() / 1e9)
 
 
 @pytest.mark.parametrize("pad_mode", ["reflect", "zeros"])

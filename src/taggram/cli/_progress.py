@@ -1,7 +1,7 @@
 """Progress on a terminal, with rate and remaining time; silence when piped or asked to be quiet.
 
 Where the environment variable `TAGGRAM_PROGRESS` is "lines", another program is watching: each step is a line
-`progress DONE TOTAL DESCRIPTION` on the standard error.
+`progress DONE TOTAL DESCRIPTION` on the standard error; what would stand behind the bar ends the description.
 """
 
 import os
@@ -28,7 +28,11 @@ def count_bar(description: str, total: int, *, quiet: bool) -> Iterator[Callable
     """Give a function that moves a bar on the standard error by one, and writes a text behind it."""
     if os.environ.get(PROGRESS_VARIABLE) == "lines":
         done = count(1)
-        yield lambda text: print(f"progress {next(done)} {total} {description}", file=sys.stderr, flush=True)
+
+        def say(text: str) -> None:
+            print(f"progress {next(done)} {total} {description} {text}".rstrip(), file=sys.stderr, flush=True)
+
+        yield say
         return
     if quiet or not sys.stderr.isatty():
         yield lambda text: None

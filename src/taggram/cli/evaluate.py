@@ -52,12 +52,15 @@ def run(
 
     from taggram.inference.tagger import Tagger
     from taggram.lab.datasets import load_dataset
+    from taggram.lab.evaluation.cost import measure_cost
     from taggram.lab.evaluation.figures import choose_thresholds, compute_figures
     from taggram.lab.evaluation.mapping import read_tag_mapping
     from taggram.lab.evaluation.protocol import Evaluation, check_split, evaluate
     from taggram.lab.evaluation.report import evaluation_report, write_report
     from taggram.lab.evaluation.run import make_document, write_run
     from taggram.lab.metrics.bootstrap import draw_weights
+    from taggram.modelfile.cache import resolve_model
+    from taggram.modelfile.reader import load_model_file
 
     data = load_dataset(dataset, allow_artist_leakage=allow_artist_leakage)
     mapping = read_tag_mapping(tag_mapping) if tag_mapping else None
@@ -82,7 +85,8 @@ def run(
             thresholds = choose_thresholds(hear(thresholds_from))
     weights = draw_weights(len(evaluation.ids), np.random.default_rng(seed), n_replicates=replicates)
     figures = compute_figures(evaluation, weights, thresholds=thresholds)
-    document = make_document(evaluation, figures, seed=seed, n_replicates=replicates)
+    cost = measure_cost(load_model_file(resolve_model(model)))
+    document = make_document(evaluation, figures, seed=seed, n_replicates=replicates, cost=cost)
     name = f"{evaluation.model.name}-{dataset.replace(':', '-')}-{wanted}"
     directory = output or Path("evaluations") / name
     write_run(directory, evaluation, document)

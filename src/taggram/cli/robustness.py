@@ -1,6 +1,7 @@
 """`taggram robustness`: how a model's figures change when the sound is deformed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from taggram.inference.result import TagResult
     from taggram.lab.evaluation.protocol import Watch
-    from taggram.lab.evaluation.robustness import Study
+    from taggram.lab.evaluation.robustness import Study, WatchCondition
 
 
 def run(
@@ -72,7 +73,8 @@ def run(
         else list_selection(only_published=published)
     )
     data = load_dataset(dataset, allow_artist_leakage=allow_artist_leakage)
-    with Tagger.load(model) as tagger:
+    n_conditions = 1 + sum(map(len, selection.values()))
+    with Tagger.load(model) as tagger, _watching(n_conditions, quiet=quiet) as watch:
         study = study_robustness(
             tagger,
             data,
@@ -83,7 +85,7 @@ def run(
             n_replicates=replicates,
             tag_mapping=read_tag_mapping(tag_mapping) if tag_mapping else None,
             chunk_hop=chunk_hop,
-            watch=lambda name: _watch(name, quiet),
+            watch=watch,
         )
     name = f"{study.clean.evaluation.model.name}-{dataset.replace(':', '-')}-{split}"
     directory = output or Path("robustness") / name
@@ -92,13 +94,26 @@ def run(
     print(f"\n{directory / 'report.html'}\n{directory / 'robustness.json'}")
 
 
-def _watch(name: str, quiet: bool) -> "Watch":
-    from taggram.cli._progress import track
+@contextmanager
+def _watching(n_conditions: int, *, quiet: bool) -> "Iterator[WatchCondition]":
+    """Give what moves one bar through all conditions, each of which has the same clips."""
+    from taggram.cli._progress import count_bar
 
-    def watch(results: "Iterable[TagResult]", total: int) -> "Iterable[TagResult]":
-        return track(results, total=total, description=name, quiet=quiet)
+    advance: Callable[[str], None] | None = None
+    with ExitStack() as stack:
 
-    return watch
+        def watch_condition(name: str) -> "Watch":
+            def watch(results: "Iterable[TagResult]", total: int) -> "Iterable[TagResult]":
+                nonlocal advance
+                if advance is None:
+                    advance = stack.enter_context(count_bar("Hearing", total * n_conditions, quiet=quiet))
+                for result in results:
+                    advance(name)
+                    yield result
+
+            return watch
+
+        yield watch_condition
 
 
 def _say(study: "Study") -> None:

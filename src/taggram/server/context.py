@@ -16,6 +16,7 @@ from taggram.server.maps import Maps
 from taggram.server.metrics import Metrics, memory_in_use
 from taggram.server.model_list import ModelList
 from taggram.server.plans import Plans
+from taggram.server.robustness import Studies
 from taggram.server.settings import Settings
 from taggram.server.shelf import Shelf
 from taggram.server.sounds import Sounds
@@ -48,10 +49,11 @@ class Server:
         self.reception = Reception(settings)
         self.sounds = Sounds(settings, self.store, self.shelf)
         self.jobs = JobQueue(settings, self.store, publish=self.hub.publish, on_end=self._on_end)
-        self.plans = Plans(settings, self.store, self.jobs, self.shelf)
         self.charts = Charts(self.store, self.shelf, self.jobs, self.models)
+        self.plans = Plans(settings, self.store, self.jobs, self.shelf)
         self.maps = Maps(settings, self.jobs, self.shelf)
         self.evaluations = Evaluations(settings, self.store, self.jobs, self.models)
+        self.studies = Studies(settings, self.store, self.jobs, self.models)
         self.metrics.add_gauge("jobs_queued", "Jobs that wait.", lambda: self.jobs.n_queued)
         self.metrics.add_gauge("jobs_running", "Jobs in hand.", lambda: self.jobs.n_running)
         self.metrics.add_gauge("event_streams", "Open event streams.", lambda: self.hub.n_streams)

@@ -3,33 +3,23 @@
 import json
 import secrets
 import shutil
-import subprocess
-import sys
 import threading
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from fastapi import Response
 
-from taggram.errors import MissingExtraError, UnknownNameError
 from taggram.server import PREFIX, schemas
 from taggram.server.jobs import JobQueue, moment
+from taggram.server.laboratory import REPORT, answer_report, ask_laboratory, need_laboratory
 from taggram.server.model_list import ModelList
 from taggram.server.problems import ProblemError, not_found
 from taggram.server.schemas import Dataset, Evaluation, EvaluationRequest, Job
 from taggram.server.settings import Settings
 from taggram.server.store import Store
 
-DOCUMENT, REPORT, COMPARISON = "evaluation.json", "report.html", "comparison.json"
-COMMAND = (sys.executable, "-P", "-m", "taggram.cli.main")
+DOCUMENT, COMPARISON = "evaluation.json", "comparison.json"
 _WHAT = "evaluation"
-_LABORATORY = ("torch", "sklearn", "matplotlib")  # packages that only the optional part `train` brings
-_COMPARE_SECONDS = 300.0
-# The report is a page of its own: it draws inline, and may neither load nor run anything.
-_REPORT_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'self'"
-)
 
 
 class Evaluations:
@@ -59,16 +49,13 @@ class Evaluations:
         UnknownNameError
             If there is no such model or dataset here.
         """
-        need_laboratory()
+        need_laboratory("evaluating models")
         model = self._models.find(wish.model)
-        if wish.dataset not in self._settings.datasets:
-            raise UnknownNameError("dataset that is prepared here", wish.dataset, self._settings.datasets)
-        evaluation_id = secrets.token_hex(16)
         task = {
-            "evaluation": evaluation_id,
+            "evaluation": secrets.token_hex(16),
             "model": model.name,
             "dataset": wish.dataset,
-            "root": str(self._settings.datasets[wish.dataset]),
+            "root": str(self._settings.find_dataset(wish.dataset)),
         }
         return self._jobs.submit(
             "evaluation",
@@ -92,8 +79,7 @@ class Evaluations:
 
     def report(self, evaluation_id: str) -> Response:
         """Return the report for people."""
-        data = self._file(evaluation_id, REPORT).read_bytes()
-        return Response(data, media_type="text/html", headers={"Content-Security-Policy": _REPORT_POLICY})
+        return answer_report(self._file(evaluation_id, REPORT))
 
     def remove(self, evaluation_id: str) -> None:
         """Remove an evaluation."""
@@ -109,7 +95,7 @@ class Evaluations:
         ProblemError
             404 if one is not there, 409 if they cannot be compared.
         """
-        need_laboratory()
+        need_laboratory("comparing models")
         if len(set(ids)) != len(ids):
             raise ProblemError(
                 422, "invalid_request", "an evaluation is compared with others", "name each once"
@@ -118,13 +104,8 @@ class Evaluations:
         output = folders[0] / f"compared-{'-'.join(own[:12] for own in ids[1:])}"
         with self._comparing:
             if not (output / COMPARISON).is_file():
-                command = [*COMMAND, "compare", *map(str, folders), "--output", str(output), "--common"]
-                done = subprocess.run(
-                    command, capture_output=True, text=True, timeout=_COMPARE_SECONDS, check=False
-                )
-                if done.returncode:
-                    said = last_words(done.stderr.splitlines())
-                    raise ProblemError(409, "evaluation", f"these cannot be compared: {said}")
+                arguments = ["compare", *map(str, folders), "--output", str(output), "--common"]
+                ask_laboratory(arguments, refusal="these cannot be compared")
         found: dict[str, Any] = json.loads((output / COMPARISON).read_bytes())
         return found
 
@@ -136,21 +117,9 @@ class Evaluations:
         return path
 
 
-def need_laboratory() -> None:
-    """Raise `MissingExtraError` if the laboratory cannot run here."""
-    if any(find_spec(name) is None for name in _LABORATORY):
-        raise MissingExtraError("evaluating models", "train")
-
-
 def evaluation_folder(folder: Path, evaluation_id: str) -> Path:
     """Return where an evaluation lies, in the server's folder."""
     return folder / "evaluations" / evaluation_id
-
-
-def last_words(lines: list[str]) -> str:
-    """Return what a command of ours said at the end."""
-    said = [line.removeprefix("taggram: ") for line in lines if line.strip()]
-    return said[-1] if said else "it said nothing"
 
 
 def _to_evaluation(document: dict[str, Any]) -> Evaluation:

@@ -3,7 +3,7 @@
     analysis   uploads, and chords of tracks: `Limits.n_workers` side by side, each in a process that stays
     library    all that writes to the library or to its files: one after the other
     map        one after the other
-    evaluation one after the other
+    evaluation evaluations and studies of robustness, one after the other
 
 A job is in the store before its client hears of it. It is taken by a thread of its lane, which speaks to one
 worker (`taggram.server.worker`), and what the worker says is noted and published as it comes. When the
@@ -32,7 +32,7 @@ LANES: Mapping[str, tuple[JobKind, ...]] = {
     "analysis": ("analysis", "chords"),
     "library": ("scan", "plan", "apply", "undo"),
     "map": ("map",),
-    "evaluation": ("evaluation",),
+    "evaluation": ("evaluation", "robustness"),
 }
 ALL_KINDS: tuple[JobKind, ...] = tuple(kind for kinds in LANES.values() for kind in kinds)
 MAX_ATTEMPTS = 3

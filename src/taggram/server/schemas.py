@@ -649,4 +649,79 @@ class Evaluation(BaseModel):
     report_url: str = Field(description="For people, as HTML.")
 
 
+class RobustnessRequest(_Given):
+    """Which model, on which dataset, and how much is done to the sound."""
+
+    model: Annotated[str, Field(min_length=1, max_length=200)]
+    dataset: Annotated[str, Field(min_length=1, max_length=200)]
+    strengths: Literal["published", "all"] = Field(
+        default="published",
+        description="Those of Won et al., SMC 2020, or all that `taggram robustness` has.",
+    )
+
+
+class RobustnessStudy(BaseModel):
+    """How one model takes deformed sound."""
+
+    id: str
+    model: str
+    weights_sha256: str
+    dataset: str
+    split: str
+    strengths: Literal["published", "all"]
+    created_at: datetime
+    n_clips: int
+    n_conditions: int
+    document_url: str = Field(description="All figures, condition by condition.")
+    report_url: str = Field(description="For people, as HTML.")
+
+
+class RobustFigure(BaseModel):
+    """A figure under a condition; intervals hold 95 % of the resamples of the clips."""
+
+    value: float | None
+    interval: tuple[float, float] | None
+    difference: float | None = Field(description="From the undeformed sound, paired by clips.")
+    difference_interval: tuple[float, float] | None
+
+
+class StudiedModel(BaseModel):
+    """One of the models side by side, with its figures of the undeformed sound."""
+
+    study_id: str
+    label: str
+    weights_sha256: str
+    clean: dict[str, RobustFigure]
+
+
+class StrengthFigures(BaseModel):
+    """One strength: figures of the models in their order; null where one was not studied at it."""
+
+    strength: float | str
+    is_published: bool
+    models: list[dict[str, RobustFigure] | None]
+
+
+class DeformationCurves(BaseModel):
+    """One deformation at all its strengths; those that are numbers ascend."""
+
+    name: str
+    title: str
+    unit: str = Field(description="Of the strength; empty if the strengths are names.")
+    identity: float | None = Field(description="The strength that changes nothing, if there is one.")
+    strengths: list[StrengthFigures]
+
+
+class RobustnessCurves(BaseModel):
+    """Models side by side on deformed sound, on the same clips and tags."""
+
+    dataset: str
+    split: str
+    n_clips: int
+    n_tags: int
+    figures: list[str] = Field(description="Names, the main one first.")
+    models: list[StudiedModel]
+    deformations: list[DeformationCurves]
+
+
 TrackDetail.model_rebuild()

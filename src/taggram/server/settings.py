@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from taggram.errors import TaggramError
+from taggram.errors import TaggramError, UnknownNameError
 from taggram.inference.session import usable_cores
 from taggram.library.database import default_path
 
@@ -120,6 +120,18 @@ class Settings:
     def uploads(self) -> Path:
         """Where uploaded files lie."""
         return self.own_folder / "uploads"
+
+    def find_dataset(self, name: str) -> Path:
+        """Return where a dataset lies that is prepared here.
+
+        Raises
+        ------
+        UnknownNameError
+            If none of this name is.
+        """
+        if name not in self.datasets:
+            raise UnknownNameError("dataset that is prepared here", name, self.datasets)
+        return self.datasets[name]
 
 
 def is_loopback(host: str) -> bool:

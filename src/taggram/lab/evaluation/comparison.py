@@ -20,10 +20,11 @@ from matplotlib.figure import Figure as Canvas
 
 from taggram.errors import EvaluationError
 from taggram.lab.evaluation import plots
+from taggram.lab.evaluation.cost import Cost
 from taggram.lab.evaluation.figures import Figures, Thresholds, compute_figures, title_of
 from taggram.lab.evaluation.protocol import Evaluation, fingerprint
 from taggram.lab.evaluation.report import Plot, Table, interval, make_plot, number
-from taggram.lab.evaluation.run import read_run, read_thresholds
+from taggram.lab.evaluation.run import read_cost, read_run, read_thresholds
 from taggram.lab.metrics import bootstrap
 
 SCHEMA = "taggram-comparison/1"
@@ -37,11 +38,12 @@ _PER_TAG_FIGURE = {"multi_label": "roc_auc", "multi_class": "recall"}
 
 @dataclass(frozen=True)
 class Run:
-    """One run to compare: a label that is unique in its column, the evaluation, its thresholds."""
+    """One run to compare: a label that is unique in its column, the evaluation, its thresholds, the cost."""
 
     label: str
     evaluation: Evaluation
     thresholds: Thresholds | None = None
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
         for name, path in zip(names, paths, strict=True)
     ]
     return [
-        Run(label, evaluation, read_thresholds(path))
+        Run(label, evaluation, read_thresholds(path), read_cost(path))
         for label, evaluation, path in zip(labels, evaluations, paths, strict=True)
     ]
 
@@ -231,6 +233,8 @@ def _parts(column: Column, number_: int) -> list[Plot | Table]:
     ]
     if len(column.runs) > 1:
         parts.append(_wins_table(column))
+    if any(run.cost for run in column.runs):
+        parts.append(_cost_table(column))
     for index, run in enumerate(column.runs[1:]):
         parts.append(_tag_plot(column, run.label, f"tags-{number_}-{index}"))
     return parts
@@ -304,6 +308,35 @@ def _wins_table(column: Column) -> Table:
     return Table(f"{column.title}: wins", header, rows, note)
 
 
+def _cost_table(column: Column) -> Table:
+    header = [
+        "Model",
+        "Parameters",
+        "File, MB",
+        "GFLOP a chunk",
+        "a 4-minute song",
+        "× real time",
+        "Processor",
+    ]
+    rows = [[run.label, *(["–"] * 6 if run.cost is None else _cost_cells(run.cost))] for run in column.runs]
+    note = (
+        "A multiplication and an addition count as two; spectrograms outside of the graph are not counted. "
+        "Speed is that of spectrogram and network on one thread, without decoding, measured when evaluated."
+    )
+    return Table(f"{column.title}: cost", header, rows, note)
+
+
+def _cost_cells(cost: Cost) -> list[str]:
+    return [
+        f"{cost.n_parameters:,}",
+        f"{cost.n_bytes / 1e6:.1f}",
+        f"{cost.gflop_per_chunk:.3g}",
+        f"{cost.gflop_per_song:.3g}",
+        f"{cost.speed.times_real_time:.3g}",
+        cost.speed.processor,
+    ]
+
+
 def _column_document(column: Column) -> dict[str, Any]:
     evaluation = column.evaluation
     wins = count_wins(column)
@@ -320,6 +353,7 @@ def _column_document(column: Column) -> dict[str, Any]:
                 "name": run.evaluation.model.name,
                 "weights_sha256": run.evaluation.model.weights_sha256,
                 "n_wins": wins[run.label],
+                "cost": None if run.cost is None else run.cost.to_json(),
                 "figures": {
                     name: _figure_document(column, name, run.label) for name in column.shared_figures()
                 },

@@ -273,8 +273,10 @@ def make_study_document(study: Study) -> dict[str, Any]:
         "conditions": [
             {
                 "deformation": condition.deformation,
-                "strength": condition.strength,
+                "title": DEFORMATIONS.get(condition.deformation).title,
                 "unit": DEFORMATIONS.get(condition.deformation).unit,
+                "identity": DEFORMATIONS.get(condition.deformation).identity,
+                "strength": condition.strength,
                 "is_published": condition.strength in DEFORMATIONS.get(condition.deformation).published,
                 "n_clips": len(condition.evaluation.ids),
                 "n_lost": condition.n_lost,

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from taggram.errors import EvaluationError
+from taggram.lab.evaluation.cost import Cost
 from taggram.lab.evaluation.figures import Figure, Figures, PerTag, Thresholds
 from taggram.lab.evaluation.protocol import Conditions, Evaluation, Subject
 from taggram.lab.metrics import bootstrap, ranking
@@ -28,7 +29,7 @@ _DIGITS = 6
 
 
 def make_document(
-    evaluation: Evaluation, figures: Figures, *, seed: int, n_replicates: int
+    evaluation: Evaluation, figures: Figures, *, seed: int, n_replicates: int, cost: Cost | None = None
 ) -> dict[str, Any]:
     """Return the document of one evaluation.
 
@@ -38,11 +39,14 @@ def make_document(
         As computed.
     seed, n_replicates
         Of the bootstrap behind `figures`.
+    cost
+        Of the model, if it was measured.
     """
     best, worst = extreme_clips(evaluation)
     return {
         "schema": SCHEMA,
         "model": asdict(evaluation.model),
+        "cost": None if cost is None else cost.to_json(),
         "dataset": {
             "name": evaluation.dataset,
             "split": evaluation.split,
@@ -130,6 +134,12 @@ def read_thresholds(path: Path) -> Thresholds | None:
         return None
     values = {tag["name"]: tag["threshold"] for tag in document["tags"]}
     return Thresholds(chosen["split"], values, tuple(chosen["not_chosen"]), chosen["criterion"])
+
+
+def read_cost(path: Path) -> Cost | None:
+    """Return what the model of a run costs; None if it was not measured."""
+    plain = read_document((path if path.is_dir() else path.parent) / DOCUMENT_NAME).get("cost")
+    return None if plain is None else Cost.from_json(plain)
 
 
 def read_document(path: Path) -> dict[str, Any]:

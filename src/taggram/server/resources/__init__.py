@@ -13,6 +13,7 @@ from taggram.server.resources import (
     own_tags,
     plans,
     playlists,
+    robustness,
     session,
     tracks,
 )
@@ -32,5 +33,6 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         own_tags,
         maps,
         evaluations,
+        robustness,
     )
 )
