@@ -172,6 +172,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/analyses/{analysis_id}/chords": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Chords
+         * @description Give the chords, as a chart to play from; with `format`, as a file to keep.
+         */
+        get: operations["read_chords_api_v1_analyses__analysis_id__chords_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/analyses/{analysis_id}/similar": {
         parameters: {
             query?: never;
@@ -468,6 +488,26 @@ export interface paths {
          * @description Say where a tag is heard most clearly.
          */
         get: operations["read_evidence_api_v1_tracks__track_id__evidence_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tracks/{track_id}/chords": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Chords
+         * @description Give the chords, as a chart to play from; the first time, the job that listens for them.
+         */
+        get: operations["read_chords_api_v1_tracks__track_id__chords_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -920,6 +960,114 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/robustness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Studies
+         * @description List the studies that are done, the newest first.
+         */
+        get: operations["list_studies_api_v1_robustness_get"];
+        put?: never;
+        /**
+         * Study
+         * @description Study how a model takes deformed sound.
+         */
+        post: operations["study_api_v1_robustness_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/robustness/{study_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Study
+         * @description Say what was studied.
+         */
+        get: operations["read_study_api_v1_robustness__study_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove Study
+         * @description Remove a study.
+         */
+        delete: operations["remove_study_api_v1_robustness__study_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/robustness/{study_id}/document": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Study Document
+         * @description Give everything that was measured: schema `taggram-robustness/1`.
+         */
+        get: operations["read_study_document_api_v1_robustness__study_id__document_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/robustness/{study_id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Study Report
+         * @description Give the report for people; it may load and run nothing.
+         */
+        get: operations["read_study_report_api_v1_robustness__study_id__report_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/robustness-curves": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare Studies
+         * @description Put studies side by side, figures against strength; they must be of the same clips and tags.
+         */
+        get: operations["compare_studies_api_v1_robustness_curves_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1026,6 +1174,124 @@ export interface components {
             items: components["schemas"]["Change"][];
         };
         /**
+         * Chord
+         * @description One chord of a chart.
+         */
+        Chord: {
+            /** Start */
+            start: number;
+            /** End */
+            end: number;
+            /**
+             * Name
+             * @description As in a song book; N.C. is no chord.
+             */
+            name: string;
+            /**
+             * Label
+             * @description In the syntax of Harte; N is no chord.
+             */
+            label: string;
+            /**
+             * Root
+             * @description Semitones above C; -1 is no chord.
+             */
+            root: number;
+            /**
+             * Quality
+             * @description As in the label; empty for no chord.
+             */
+            quality: string;
+            /**
+             * Is Minor
+             * @description It counts as a minor triad.
+             */
+            is_minor: boolean;
+            /**
+             * Confidence
+             * @description Mean probability, in [0, 1]; not calibrated on recordings.
+             */
+            confidence: number;
+            /**
+             * Is Doubtful
+             * @description The model is not sure.
+             */
+            is_doubtful: boolean;
+        };
+        /**
+         * ChordKey
+         * @description A key.
+         */
+        ChordKey: {
+            /** Name */
+            name: string;
+            /**
+             * Tonic
+             * @description Semitones above C.
+             */
+            tonic: number;
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "major" | "minor";
+            /**
+             * Lead
+             * @description How clearly it is this one, from 0: a mean log-probability.
+             */
+            lead: number;
+        };
+        /**
+         * Chords
+         * @description The chords of a sound, as the chart to play from that was asked for.
+         */
+        Chords: {
+            /** Duration */
+            duration: number;
+            /** Model */
+            model: string;
+            /**
+             * Vocabulary
+             * @enum {string}
+             */
+            vocabulary: "majmin" | "sevenths" | "full";
+            /** Transpose */
+            transpose: number;
+            /** Capo */
+            capo: number;
+            /** Simplify */
+            simplify: boolean;
+            /** @description Of the chart as it is written. */
+            key: components["schemas"]["ChordKey"] | null;
+            /** @description Of the sound, whatever the chart is moved by. */
+            heard_key: components["schemas"]["ChordKey"] | null;
+            /**
+             * Tuning Cents
+             * @description Deviation from A = 440 Hz, in [-50, 50).
+             */
+            tuning_cents: number;
+            /**
+             * Confidence
+             * @description Mean over the time in which chords sound.
+             */
+            confidence: number;
+            /**
+             * Message
+             * @description What a person should know; empty if there is nothing to say.
+             */
+            message: string;
+            /**
+             * Names
+             * @description Names of the chords, the one that lasts longest first.
+             */
+            names: string[];
+            /**
+             * Chords
+             * @description From 0 to the end without gaps.
+             */
+            chords: components["schemas"]["Chord"][];
+        };
+        /**
          * ChosenPlaylist
          * @description These tracks in this order.
          */
@@ -1100,6 +1366,28 @@ export interface components {
             name: string;
             /** Is There */
             is_there: boolean;
+        };
+        /**
+         * DeformationCurves
+         * @description One deformation at all its strengths; those that are numbers ascend.
+         */
+        DeformationCurves: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /**
+             * Unit
+             * @description Of the strength; empty if the strengths are names.
+             */
+            unit: string;
+            /**
+             * Identity
+             * @description The strength that changes nothing, if there is one.
+             */
+            identity: number | null;
+            /** Strengths */
+            strengths: components["schemas"]["StrengthFigures"][];
         };
         /**
          * Evaluation
@@ -1224,7 +1512,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "analysis" | "scan" | "plan" | "apply" | "undo" | "map" | "evaluation";
+            kind: "analysis" | "chords" | "scan" | "plan" | "apply" | "undo" | "map" | "evaluation" | "robustness";
             /**
              * State
              * @enum {string}
@@ -1832,6 +2120,109 @@ export interface components {
             n_running: number;
         };
         /**
+         * RobustFigure
+         * @description A figure under a condition; intervals hold 95 % of the resamples of the clips.
+         */
+        RobustFigure: {
+            /** Value */
+            value: number | null;
+            /** Interval */
+            interval: [
+                number,
+                number
+            ] | null;
+            /**
+             * Difference
+             * @description From the undeformed sound, paired by clips.
+             */
+            difference: number | null;
+            /** Difference Interval */
+            difference_interval: [
+                number,
+                number
+            ] | null;
+        };
+        /**
+         * RobustnessCurves
+         * @description Models side by side on deformed sound, on the same clips and tags.
+         */
+        RobustnessCurves: {
+            /** Dataset */
+            dataset: string;
+            /** Split */
+            split: string;
+            /** N Clips */
+            n_clips: number;
+            /** N Tags */
+            n_tags: number;
+            /**
+             * Figures
+             * @description Names, the main one first.
+             */
+            figures: string[];
+            /** Models */
+            models: components["schemas"]["StudiedModel"][];
+            /** Deformations */
+            deformations: components["schemas"]["DeformationCurves"][];
+        };
+        /**
+         * RobustnessRequest
+         * @description Which model, on which dataset, and how much is done to the sound.
+         */
+        RobustnessRequest: {
+            /** Model */
+            model: string;
+            /** Dataset */
+            dataset: string;
+            /**
+             * Strengths
+             * @description Those of Won et al., SMC 2020, or all that `taggram robustness` has.
+             * @default published
+             * @enum {string}
+             */
+            strengths?: "published" | "all";
+        };
+        /**
+         * RobustnessStudy
+         * @description How one model takes deformed sound.
+         */
+        RobustnessStudy: {
+            /** Id */
+            id: string;
+            /** Model */
+            model: string;
+            /** Weights Sha256 */
+            weights_sha256: string;
+            /** Dataset */
+            dataset: string;
+            /** Split */
+            split: string;
+            /**
+             * Strengths
+             * @enum {string}
+             */
+            strengths: "published" | "all";
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** N Clips */
+            n_clips: number;
+            /** N Conditions */
+            n_conditions: number;
+            /**
+             * Document Url
+             * @description All figures, condition by condition.
+             */
+            document_url: string;
+            /**
+             * Report Url
+             * @description For people, as HTML.
+             */
+            report_url: string;
+        };
+        /**
          * ScoredTag
          * @description One tag of a sound.
          */
@@ -1949,6 +2340,36 @@ export interface components {
             shared_tags: components["schemas"]["SharedTag"][];
             /** Moments */
             moments: components["schemas"]["SharedMoment"][];
+        };
+        /**
+         * StrengthFigures
+         * @description One strength: figures of the models in their order; null where one was not studied at it.
+         */
+        StrengthFigures: {
+            /** Strength */
+            strength: number | string;
+            /** Is Published */
+            is_published: boolean;
+            /** Models */
+            models: ({
+                [key: string]: components["schemas"]["RobustFigure"];
+            } | null)[];
+        };
+        /**
+         * StudiedModel
+         * @description One of the models side by side, with its figures of the undeformed sound.
+         */
+        StudiedModel: {
+            /** Study Id */
+            study_id: string;
+            /** Label */
+            label: string;
+            /** Weights Sha256 */
+            weights_sha256: string;
+            /** Clean */
+            clean: {
+                [key: string]: components["schemas"]["RobustFigure"];
+            };
         };
         /**
          * Suggestion
@@ -2593,6 +3014,53 @@ export interface operations {
             };
         };
     };
+    read_chords_api_v1_analyses__analysis_id__chords_get: {
+        parameters: {
+            query?: {
+                /** @description Major and minor triads, those and three sevenths, or everything. */
+                vocabulary?: "majmin" | "sevenths" | "full";
+                /** @description Triads in root position only. */
+                simplify?: boolean;
+                /** @description Semitones to move the chart by. */
+                transpose?: number;
+                /** @description Fret of the capo: the shapes to play with it. */
+                capo?: number;
+                /** @description To download. */
+                format?: ("json" | "lab" | "jams" | "midi" | "table") | null;
+            };
+            header?: never;
+            path: {
+                /** @description As in the job's result. */
+                analysis_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Chords"];
+                    "application/vnd.taggram.chords+json": unknown;
+                    "text/plain": unknown;
+                    "application/jams+json": unknown;
+                    "audio/midi": unknown;
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_similar_api_v1_analyses__analysis_id__similar_get: {
         parameters: {
             query?: {
@@ -2684,7 +3152,7 @@ export interface operations {
         parameters: {
             query?: {
                 state?: ("queued" | "decoding" | "analysing" | "done" | "failed" | "cancelled") | null;
-                kind?: ("analysis" | "scan" | "plan" | "apply" | "undo" | "map" | "evaluation") | null;
+                kind?: ("analysis" | "chords" | "scan" | "plan" | "apply" | "undo" | "map" | "evaluation" | "robustness") | null;
                 /** @description As the last page said. */
                 cursor?: string | null;
                 limit?: number;
@@ -3140,6 +3608,62 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Evidence"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_chords_api_v1_tracks__track_id__chords_get: {
+        parameters: {
+            query?: {
+                /** @description Major and minor triads, those and three sevenths, or everything. */
+                vocabulary?: "majmin" | "sevenths" | "full";
+                /** @description Triads in root position only. */
+                simplify?: boolean;
+                /** @description Semitones to move the chart by. */
+                transpose?: number;
+                /** @description Fret of the capo: the shapes to play with it. */
+                capo?: number;
+                /** @description To download. */
+                format?: ("json" | "lab" | "jams" | "midi" | "table") | null;
+            };
+            header?: never;
+            path: {
+                /** @description Of the track. */
+                track_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Chords"];
+                    "application/vnd.taggram.chords+json": unknown;
+                    "text/plain": unknown;
+                    "application/jams+json": unknown;
+                    "audio/midi": unknown;
+                };
+            };
+            /** @description They are being listened for; ask again when the job is done. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
                 };
             };
             /** @description What went wrong, and what to do about it. */
@@ -4038,6 +4562,224 @@ export interface operations {
                     "application/json": {
                         [key: string]: unknown;
                     };
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_studies_api_v1_robustness_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RobustnessStudy"][];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    study_api_v1_robustness_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RobustnessRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_study_api_v1_robustness__study_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                study_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RobustnessStudy"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_study_api_v1_robustness__study_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                study_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_study_document_api_v1_robustness__study_id__document_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                study_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_study_report_api_v1_robustness__study_id__report_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                study_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compare_studies_api_v1_robustness_curves_get: {
+        parameters: {
+            query: {
+                /** @description One to ten studies, separated by commas; the first is the baseline. */
+                ids: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RobustnessCurves"];
                 };
             };
             /** @description What went wrong, and what to do about it. */

@@ -28,6 +28,8 @@ export type TaggramDocument = Schemas["Taggram"];
 export type Peaks = Schemas["Peaks"];
 export type Moment = Schemas["Moment"];
 export type Evidence = Schemas["Evidence"];
+export type Chord = Schemas["Chord"];
+export type Chords = Schemas["Chords"];
 
 export type Track = Schemas["Track"];
 export type TrackDetail = Schemas["TrackDetail"];
@@ -63,3 +65,7 @@ export type TagMap = Schemas["TagMap"];
 
 export type Dataset = Schemas["Dataset"];
 export type Evaluation = Schemas["Evaluation"];
+export type RobustnessStudy = Schemas["RobustnessStudy"];
+export type RobustnessCurves = Schemas["RobustnessCurves"];
+export type DeformationCurves = Schemas["DeformationCurves"];
+export type RobustFigure = Schemas["RobustFigure"];

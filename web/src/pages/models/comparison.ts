@@ -10,9 +10,19 @@ export interface ComparedFigure {
   interval: [number, number] | null;
   difference: Difference | null;
 }
+/** What a model costs: docs/evaluation.md. */
+export interface Cost {
+  n_bytes: number;
+  n_parameters: number;
+  gflop_per_chunk: number;
+  gflop_per_song: number;
+  speed: { seconds_per_chunk: number; times_real_time: number; processor: string };
+}
 export interface ComparedModel {
   label: string;
   name: string;
+  weights_sha256: string;
+  cost: Cost | null;
   n_wins: number;
   figures: Record<string, ComparedFigure>;
   tags: Record<string, Difference | null>;
