@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from taggram.server.store import Store
 from tests.server.conftest import (
     API,
     fill_library,
@@ -64,6 +65,42 @@ def test_a_scan_finds_what_is_new(server: TestClient, own: Path) -> None:
     assert "1 new" in job["message"]
     eventually(lambda: total(server, "duration > 0"), 9)
     assert server.get(f"{API}/library").json()["counts"]["tagged"] == 9
+
+
+def test_plans_whose_work_was_killed_say_at_the_next_start_what_is_true(tmp_path: Path) -> None:
+    folder = tmp_path / "music"
+    for seed in range(2):
+        write_song(folder / f"{seed}.wav", seed)
+    before = checksums(folder)
+    fill_library(tmp_path / "library.db", folder)
+    with running(make_settings(tmp_path)) as client:
+        wait_until_read(client)
+        job = wait_for(client, client.post(f"{API}/plans", json={"options": {"own": "all"}}).json())
+        address = job["result"]
+        assert wait_for(client, client.post(f"{address}/apply").json())["state"] == "done"
+    left: dict[str, tuple[dict[str, Any], str, dict[str, int]]] = {
+        "a": ({"state": "undoing"}, "applied", {"written": 2}),
+        "b": ({"state": "applying", "runs": []}, "ready", {}),
+        "c": ({"state": "applying", "runs": ["a run that never began"]}, "ready", {}),
+        "d": ({"state": "making", "runs": []}, "failed", {}),
+        "e": ({"state": "undone"}, "undone", {}),
+    }
+    store = Store(tmp_path / "library.db.server")
+    (document,) = store.documents("plan")
+    store.put_document("plan", document["id"], {**document, "state": "applying"})
+    for letter, (change, _, _) in left.items():
+        store.put_document("plan", letter * 32, {**document, "outcomes": {}, **change})
+    store.close()
+    with running(make_settings(tmp_path)) as client:
+        for letter, (_, state, outcomes) in left.items():
+            plan = client.get(f"{API}/plans/{letter * 32}").json()
+            assert (letter, plan["state"], plan["outcomes"]) == (letter, state, outcomes)
+        plan = client.get(address).json()
+        assert (plan["state"], plan["outcomes"]) == ("applied", {"written": 2})
+        assert "in the middle" in plan["messages"][0]
+        assert wait_for(client, client.post(f"{address}/undo").json())["state"] == "done"
+        assert client.get(address).json()["outcomes"] == {"restored": 2}
+    assert checksums(folder) == before
 
 
 def test_plan_look_apply_and_take_back(server: TestClient, own: Path) -> None:

@@ -65,6 +65,7 @@ class Server:
         self.hub.attach()
         self.shelf.start()
         self.tidy()
+        self.plans.settle()
         self.jobs.start()
 
     def close(self) -> None:
@@ -102,6 +103,8 @@ class Server:
         self.metrics.count_job(row.kind, row.state, (row.finished_at or 0.0) - row.created_at)
         if row.kind in LANES["library"]:
             self.shelf.look()
+        if plan_id := row.task.get("plan"):
+            self.plans.settle(plan_id)
         if row.kind == "analysis" and not (row.state == "done" and row.task["is_kept"]):
             _remove(row.task["path"])
 

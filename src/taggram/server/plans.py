@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from taggram.library.file_tags.journal import list_runs
 from taggram.library.file_tags.plan import Change, read_plan
 from taggram.server import presentation, schemas
 from taggram.server.jobs import JobQueue, moment
@@ -21,6 +22,7 @@ from taggram.server.shelf import Shelf
 from taggram.server.store import Store
 
 _WHAT = "plan"
+_UNDER_WAY = ("making", "applying", "undoing")
 
 
 class Plans:
@@ -59,6 +61,44 @@ class Plans:
         self._store.put_document(_WHAT, plan_id, document)
         name = wish.query or (f"{len(chosen)} tracks" if wish.track_ids else "everything")
         return self._jobs.submit("plan", f"Plan for {name}", {"plan": plan_id}, key=_key(plan_id))
+
+    def settle(self, plan_id: str | None = None) -> None:
+        """Bring a plan, or all of them, to a true state if its job is over and did not say how.
+
+        That is so if it was killed or given up, in this server or the last. What was written to files is in
+        the journals, whatever became of the work.
+        """
+        for document in self._store.documents(_WHAT):
+            if plan_id not in (None, document["id"]):
+                continue
+            job = self._store.job_of_key(_key(document["id"]))
+            if document["state"] in _UNDER_WAY and (job is None or job.has_ended):
+                change = {"state": "failed"} if document["state"] == "making" else self._look(document)
+                content = {key: value for key, value in document.items() if key not in ("id", "created_at")}
+                self._store.put_document(_WHAT, document["id"], {**content, **change})
+
+    def _look(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return what the journals say of a plan whose changes were being written or taken back."""
+        runs = [
+            run
+            for run in list_runs(journal_directory(self._settings.library_path))
+            if run.name in document.get("runs", ())
+        ]
+        n_written, n_undone = sum(run.n_files for run in runs), sum(run.n_undone for run in runs)
+        n_left = n_written - n_undone
+        if n_left:
+            state = "applied"
+        elif n_written:
+            state = "undone"
+        else:
+            state = "ready"
+        outcomes = {"written": n_left, "restored": n_undone}
+        message = "The work ended in the middle; the journal says what became of the files."
+        return {
+            "state": state,
+            "outcomes": {outcome: count for outcome, count in outcomes.items() if count},
+            "messages": [message],
+        }
 
     def all(self) -> list[Plan]:
         """Return all plans, the newest first."""
@@ -121,6 +161,11 @@ class Plans:
 def _key(plan_id: str) -> str:
     """Return what makes jobs wait for each other that work on the same plan."""
     return f"plan:{plan_id}"
+
+
+def journal_directory(library: Path) -> Path:
+    """Return where journals lie: beside the library, where `taggram write` keeps them, too."""
+    return library.parent / "journal"
 
 
 def plans_folder(folder: Path) -> Path:

@@ -10,7 +10,7 @@ from taggram.library.file_tags.journal import Journal
 from taggram.library.file_tags.plan import read_plan
 from taggram.library.scan import refresh_files
 from taggram.library.store import Library
-from taggram.server.plans import plan_path
+from taggram.server.plans import journal_directory, plan_path
 from taggram.server.sounds import resolve_below
 from taggram.server.store import Store
 from taggram.server.worker import Cancelled, Finished, Worker
@@ -31,7 +31,7 @@ def run(job_id: str, task: Mapping[str, Any], worker: Worker) -> Finished:
         for change in {change.file: change for change in changes}.values():
             if change.file.exists():  # one that is gone ends as unreadable
                 resolve_below(change.file, roots)
-        with Journal(journal_directory(library)) as journal:
+        with Journal(journal_directory(library.path)) as journal:
             # Before the first file is written, so that an undo finds the run whatever happens.
             document = {**document, "state": "applying", "runs": [*document.get("runs", ()), journal.name]}
             store.put_document("plan", plan_id, document)
@@ -42,11 +42,6 @@ def run(job_id: str, task: Mapping[str, Any], worker: Worker) -> Finished:
     if worker.is_cancelled:
         raise Cancelled
     return Finished(describe(report["outcomes"]), f"plans/{plan_id}")
-
-
-def journal_directory(library: Library) -> Path:
-    """Return where journals lie: beside the library, where `taggram write` keeps them, too."""
-    return library.path.parent / "journal"
 
 
 def watch(results: Iterable[WriteResult], n_files: int, library: Library, worker: Worker) -> dict[str, Any]:

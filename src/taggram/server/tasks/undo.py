@@ -7,8 +7,9 @@ from typing import Any
 from taggram.library.file_tags.apply import undo_run
 from taggram.library.file_tags.journal import Journal, list_runs
 from taggram.library.store import Library
+from taggram.server.plans import journal_directory
 from taggram.server.store import Store
-from taggram.server.tasks.apply import describe, journal_directory, watch
+from taggram.server.tasks.apply import describe, watch
 from taggram.server.worker import Cancelled, Finished, Worker
 
 
@@ -22,7 +23,7 @@ def run(job_id: str, task: Mapping[str, Any], worker: Worker) -> Finished:
     outcomes: Counter[str] = Counter()
     messages: list[str] = []
     with Library.open(worker.configuration.library, must_exist=True) as library:
-        directory = journal_directory(library)
+        directory = journal_directory(library.path)
         runs = [found for found in list_runs(directory) if found.name in document["runs"]]
         for found in reversed(runs):
             with Journal(directory, is_undo=True) as journal:
