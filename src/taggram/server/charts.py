@@ -62,18 +62,23 @@ class Charts:
                 resolve_below(file.path, library.roots())
         if charts is None:
             name, key = file.path.name.encode("utf-8", "replace").decode(), f"{audio_hash.hex()}:{model}"
-            job = self._jobs.submit("chords", name, {"track": track_id}, key=key)
+            job = self._jobs.submit("chords", f"Chords of {name}", {"track": track_id}, key=key)
             return as_answer(job)
         return _answer(charts, file.path.name, wish)
 
 
 def _answer(charts: Mapping[VocabularyName, ChordResult] | None, name: str, wish: Chart) -> Response:
-    heard = charts[wish.vocabulary] if charts else None
-    if heard is None or all(chord.is_nothing for chord in heard.chords):
-        said = name.encode("utf-8", "replace").decode()
+    said = name.encode("utf-8", "replace").decode()
+    if charts is None:
+        raise ProblemError(
+            404, "no_chords", f"there are no chords of {said}",
+            "upload it again; they need at least a second of sound",
+        )  # fmt: skip
+    heard = charts[wish.vocabulary]
+    if all(chord.is_nothing for chord in heard.chords):
         raise ProblemError(
             404, "no_chords", f"no chords are heard in {said}",
-            "chords need at least a second of music in which notes sound together",
+            "take music in which notes sound together, not speech or drums alone",
         )  # fmt: skip
     chart = arrange(heard, semitones=wish.transpose, capo=wish.capo, is_simple=wish.simplify)
     if wish.format is None:
