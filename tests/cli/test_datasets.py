@@ -38,7 +38,9 @@ def test_list_names_every_variant() -> None:
 def test_show_describes(copy: Path) -> None:
     done = taggram("show", "fma")
     assert done.exit_code == 0
-    lines = dict(line.split(": ", 1) for line in done.stdout.splitlines())
+    facts, _, documentation = done.stdout.partition("\n\n")
+    lines = dict(line.split(": ", 1) for line in facts.splitlines())
+    assert "Layout of the root: the folder `fma_metadata` with `tracks.csv`" in documentation
     assert lines["name"] == "fma:small"
     assert lines["n tracks"] == "train 6400, validation 800, test 800"
     assert "sha1 ade154f733639d52e35e32f5593efe5be76c6d70" in lines["files"]
@@ -59,7 +61,11 @@ def test_validate_says_whether_a_copy_is_complete(copy: Path, tmp_path: Path) ->
         "synthetic: not complete; train 18, validation 6, test 6",
         "  missing: 30 files",
     ]
-    assert lines[-1] == "    and 10 more; --json names all"
+    assert lines[-3:] == [
+        "    and 10 more; --json names all",
+        "  where to get it: python -m taggram.lab.datasets.synthetic FOLDER",
+        "  how it is to lie there: taggram datasets show synthetic",
+    ]
     report = json.loads(taggram("validate", "synthetic", tmp_path, "--json").stdout)
     assert len(report["missing"]) == 30
     assert report["is_complete"] is False

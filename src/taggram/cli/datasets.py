@@ -45,17 +45,19 @@ def list_(json: Json = False) -> None:
 
 @app.command()
 def show(name: Name, json: Json = False) -> None:
-    """Describe a dataset: what it is, whom to cite, on what terms, where to get it, and which files."""
+    """Describe a dataset: what it is, whom to cite, on what terms, where to get it, how it is laid out."""
     from taggram.lab.datasets import load_dataset
 
-    description = _describe(load_dataset(name, allow_artist_leakage=True))
+    dataset = load_dataset(name, allow_artist_leakage=True)
+    description = _describe(dataset)
     if json:
-        _print_json(description)
+        _print_json(description | {"documentation": dataset.documentation})
         return
     for key, value in description.items():
         if value:
             text = "; ".join(map(str, value)) if isinstance(value, list) else value
             typer.echo(f"{key.replace('_', ' ')}: {_inline(text)}")
+    typer.echo(f"\n{dataset.documentation}")
 
 
 @app.command()
@@ -227,6 +229,9 @@ def _print_validation(dataset: "Dataset", found: "Validation") -> None:
     _print_files("missing", found.missing)
     _print_files("damaged", [f"{name}: {cause}" for name, cause in found.damaged.items()])
     _print_files("not of the dataset", found.extra)
+    if found.missing or found.damaged:
+        typer.echo(f"  where to get it: {dataset.source}")
+        typer.echo(f"  how it is to lie there: taggram datasets show {dataset.name}")
 
 
 def _print_files(what: str, names: Sequence[str]) -> None:

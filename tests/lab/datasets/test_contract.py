@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from taggram.lab.datasets import (
     list_datasets,
     load_dataset,
 )
+from taggram.lab.datasets._base import checksum_of
 from taggram.lab.datasets._chords import MAJOR_MINOR, reduce_chord
 from tests.lab.datasets.copies import FAMILIES, make_copy
 
@@ -66,6 +68,8 @@ def test_description_is_complete(name: str) -> None:
     assert dataset.name == name
     for text in (dataset.title, dataset.description, dataset.citation, dataset.licence, dataset.source):
         assert text.strip() == text != ""
+    assert "Layout of the root" in dataset.documentation or name.startswith(("folder:", "synthetic"))
+    assert len(dataset.documentation) > 300
     assert all(count > 0 for count in dataset.n_tracks.values())
     assert set(dataset.n_tracks) in ({*dataset.splits}, set())
     first, *_ = DATASETS.get(name.partition(":")[0])
@@ -184,6 +188,37 @@ def test_a_wrong_checksum_is_damage(name: str, copy: Path) -> None:
     damaged = dataset.validate(copy).damaged
     assert list(damaged) == [archives[0].path]
     assert f"published is {archives[0].checksum}" in damaged[archives[0].path]
+
+
+@pytest.mark.parametrize(
+    ("name", "list_", "algorithm"),
+    [
+        ("fma:small", "fma_small/checksums", "sha1"),
+        ("mtg_jamendo:top50", "data/download/raw_30s_audio_sha256_tracks.txt", "sha256"),
+        (
+            "mtg_jamendo:moodtheme",
+            "data/download/autotagging_moodtheme_audio-low_sha256_tracks.txt",
+            "sha256",
+        ),
+    ],
+)
+def test_lists_of_checksums_in_the_copy_are_used(name: str, list_: str, algorithm: Any, copy: Path) -> None:
+    dataset = dataset_called(name)
+    first, second, third = [track.path for track in dataset.annotations(copy)]
+    first.write_bytes(b"published like this")
+    folder = first.parents[1]
+    values = {path: checksum_of(path, algorithm) for path in (first, second)}
+    lines = [f"{value}  {path.relative_to(folder).as_posix()}" for path, value in values.items()]
+    (copy / list_).parent.mkdir(parents=True, exist_ok=True)
+    (copy / list_).write_text("\n".join([*lines, "", "not a line of the list"]), encoding="utf-8")
+    assert not dataset.validate(copy).damaged, "what is as published is not damaged, even if it is no sound"
+    second.write_bytes(second.read_bytes() + b"0")
+    third.write_bytes(b"in no list")
+    damaged = dataset.validate(copy).damaged
+    assert damaged[second.relative_to(copy).as_posix()].endswith(f"published is {values[second]}")
+    assert damaged[third.relative_to(copy).as_posix()] == "not_audio"
+    assert len(damaged) == 2
+    assert not dataset.validate(copy, check_sound=False).damaged
 
 
 def test_a_missing_folder_is_an_error(name: str, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ times are seconds.
 import csv
 import hashlib
 import json
+import sys
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,6 +31,8 @@ from taggram.errors import AudioError, DatasetError
 Split = Literal["train", "validation", "test"]
 Task = Literal["multi_label", "multi_class", "chords"]
 Algorithm = Literal["md5", "sha1", "sha256"]
+Checksum = tuple[Algorithm, str]
+"""Algorithm and hexadecimal value."""
 Watch = Callable[[Sequence["Track"]], Iterable["Track"]]
 """Iterates over tracks for its caller, who may show how far it is."""
 
@@ -211,6 +214,15 @@ class Dataset(ABC):
     def _read(self, root: Path) -> Annotations:
         """Read the copy; the expected files are there."""
 
+    def _read_checksums(self, root: Path) -> Mapping[Path, Checksum]:
+        """Read the checksums of sound files from lists in the copy, where its authors put some."""
+        return {}
+
+    @property
+    def documentation(self) -> str:
+        """Layout of the root, splits and rules, as the module of the dataset states them."""
+        return (sys.modules[type(self).__module__].__doc__ or "").strip()
+
     def annotations(self, root: Path) -> Annotations:
         """Read vocabulary and tracks of a user's copy, without touching its sound.
 
@@ -222,7 +234,8 @@ class Dataset(ABC):
         missing = self._missing_files(root)
         if missing:
             raise DatasetError(
-                f"{root}: this copy of {self.name} lacks {', '.join(missing)}; get it from {self.source}"
+                f"{root}: this copy of {self.name} lacks {', '.join(missing)}; get it from {self.source} "
+                f"(how it is to lie there: `taggram datasets show {self.name}`)"
             )
         if self.leaks_artists:
             warnings.warn(f"{self.name}: {self.leaks_artists}", ArtistLeakageWarning, stacklevel=2)
@@ -256,7 +269,8 @@ class Dataset(ABC):
         root
             Folder of the copy.
         check_sound
-            Open every sound file and look at its header; else only see that it is there.
+            Compare every sound file with its checksum if the copy has a list of them, and look at the header
+            of every other one; else only see that it is there.
         watch
             Iterates over the tracks, for a progress bar.
         """
@@ -268,7 +282,8 @@ class Dataset(ABC):
             annotations = self.annotations(root)
         except DatasetError as error:
             return Validation(damaged={".": str(error)})
-        sound = _find_bad_sound(root, watch(list(annotations)), check_sound)
+        checksums = self._read_checksums(root) if check_sound else {}
+        sound = _find_bad_sound(root, watch(list(annotations)), check_sound, checksums)
         counts: dict[str, int] = {split: len(annotations.tracks[split]) for split in self.splits}
         return Validation(
             missing=tuple(sorted(name for name, cause in sound.items() if cause is None)),
@@ -280,7 +295,9 @@ class Dataset(ABC):
 
     def _missing_files(self, root: Path) -> list[str]:
         if not root.is_dir():
-            raise DatasetError(f"{root}: no such folder; give the folder of your copy of {self.name}")
+            raise DatasetError(
+                f"{root}: no such folder; give that of your copy of {self.name} ({self.source})"
+            )
         return [file.path for file in self.files if not (file.is_archive or (root / file.path).is_file())]
 
     def _differences(self, counts: Mapping[str, int], n_tags: int) -> Iterator[str]:
@@ -339,24 +356,35 @@ def _find_wrong_checksums(root: Path, files: Iterable[ExpectedFile]) -> dict[str
     for file in files:
         if file.checksum is None or not (root / file.path).is_file():
             continue
-        found = checksum_of(root / file.path, file.algorithm)
-        if found != file.checksum:
-            wrong[file.path] = f"its {file.algorithm} is {found}, published is {file.checksum}"
+        if cause := _difference_of(root / file.path, file.algorithm, file.checksum):
+            wrong[file.path] = cause
     return wrong
 
 
-def _find_bad_sound(root: Path, tracks: Iterable[Track], check_sound: bool) -> dict[str, str | None]:
+def _difference_of(path: Path, algorithm: Algorithm, published: str) -> str | None:
+    found = checksum_of(path, algorithm)
+    return None if found == published else f"its {algorithm} is {found}, published is {published}"
+
+
+def _find_bad_sound(
+    root: Path, tracks: Iterable[Track], check_sound: bool, checksums: Mapping[Path, Checksum]
+) -> dict[str, str | None]:
     """Return file → what is wrong with it, or None if it is missing."""
     bad: dict[str, str | None] = {}
     for track in tracks:
         if not track.path.is_file():
             bad[relative_name(track.path, root)] = None
-        elif check_sound and track.path.suffix not in SCORE_SUFFIXES and (cause := _fault_of(track.path)):
+        elif not check_sound or track.path.suffix in SCORE_SUFFIXES:
+            continue
+        elif cause := _fault_of(track.path, checksums.get(track.path)):
             bad[relative_name(track.path, root)] = cause
     return bad
 
 
-def _fault_of(path: Path) -> str | None:
+def _fault_of(path: Path, checksum: Checksum | None) -> str | None:
+    """Return what is wrong; a file that is as published is not damaged, even if nobody can decode it."""
+    if checksum is not None:
+        return _difference_of(path, *checksum)
     try:
         with open_sound(path, Limits()):
             return None

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from taggram.lab.datasets._base import SOUND_SUFFIXES, SPLITS, Split, Track
+from taggram.lab.datasets._base import SOUND_SUFFIXES, SPLITS, Algorithm, Checksum, Split, Track
 
 SPLIT_OF: Mapping[str, Split] = {
     "train": "train",
@@ -40,6 +40,13 @@ def read_lines(path: Path, delimiter: str) -> Iterator[list[str]]:
     """Yield the lines of a table as they are, the empty ones left out."""
     with path.open(newline="", encoding="utf-8-sig") as file, _long_fields():
         yield from (line for line in csv.reader(file, delimiter=delimiter) if line)
+
+
+def read_checksums(path: Path, folder: Path, algorithm: Algorithm) -> dict[Path, Checksum]:
+    """Return the checksums in a list of lines `HEX NAME`, names below `folder`; none if there is no list."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    rows = (line.split(maxsplit=1) for line in text.splitlines())
+    return {folder / row[1].lstrip("*"): (algorithm, row[0].lower()) for row in rows if len(row) == 2}
 
 
 @contextmanager

@@ -1,19 +1,21 @@
 """FMA: excerpts of 30 s from the Free Music Archive, one genre each (Defferrard et al. 2017).
 
 Layout of the root: the folder `fma_metadata` with `tracks.csv`, and `fma_small` or `fma_medium` with
-`000/000002.mp3` and so on.
+`000/000002.mp3` and so on, beside them the list `checksums` of the archive.
 
 `small` has 8 balanced genres, `medium` 16 unbalanced ones and contains `small`. The split is the
-official one, by artist. Some files are shorter than 30 s or cannot be decoded; `prepare` names them.
+official one, by artist. As published, some files are shorter than 30 s and some cannot be decoded;
+`prepare` names them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from taggram.lab.datasets._base import Annotations, Dataset, ExpectedFile, Track
+from taggram.lab.datasets._base import Annotations, Checksum, Dataset, ExpectedFile, Track
 from taggram.lab.datasets._catalogue import Family
-from taggram.lab.datasets._reading import SPLIT_OF, group_by_split, read_lines
+from taggram.lab.datasets._reading import SPLIT_OF, group_by_split, read_checksums, read_lines
 
 Subset = Literal["small", "medium"]
 
@@ -58,6 +60,10 @@ class Fma(Dataset):
         )
         labels = {label for group in tracks.values() for track in group for label in track.labels}
         return Annotations(tuple(sorted(labels)), tracks)
+
+    def _read_checksums(self, root: Path) -> Mapping[Path, Checksum]:
+        folder = root / f"fma_{self.subset}"
+        return read_checksums(folder / "checksums", folder, "sha1")
 
     def _track(self, root: Path, id_: str, genre: str, artist: str) -> Track:
         name = f"{int(id_):06}"

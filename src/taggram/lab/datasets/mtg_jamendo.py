@@ -1,7 +1,8 @@
 """MTG-Jamendo: 55,525 full songs under Creative Commons, tagged by their artists (Bogdanov et al. 2019).
 
 Layout of the root: the repository of the dataset (`data/splits/split-N/autotagging_*-*.tsv`), and
-beside it the folder `audio` with `NN/ID.mp3`, or `NN/ID.low.mp3` of the low-quality edition.
+beside it the folder `audio` with `NN/ID.mp3`, or `NN/ID.low.mp3` of the low-quality edition. Sound is
+checked against the lists of checksums in the repository (`data/download/*_sha256_tracks.txt`).
 
 Variants: `top50`, `genre`, `instrument`, `moodtheme` and `all`, on split 0; `top50-split3` and so on
 for the other four splits. Splits are by artist. The vocabulary is in alphabetical order, prefixes
@@ -12,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from taggram.lab.datasets._base import SPLITS, Annotations, Dataset, ExpectedFile, Split, Track
+from taggram.lab.datasets._base import SPLITS, Annotations, Checksum, Dataset, ExpectedFile, Split, Track
 from taggram.lab.datasets._catalogue import Family
-from taggram.lab.datasets._reading import group_by_split, read_lines
+from taggram.lab.datasets._reading import group_by_split, read_checksums, read_lines
 
 # Subset → (part of the file name, published number of tags).
 _SUBSETS: Mapping[str, tuple[str, int]] = {
@@ -30,6 +31,11 @@ _N_TRACKS: Mapping[str, Mapping[str, int]] = {
     "top50": {"train": 32_136, "validation": 10_888, "test": 11_356},
     "moodtheme": {"train": 9_949, "validation": 3_802, "test": 4_231},
 }
+_CHECKSUM_LISTS = tuple(
+    f"{collection}_{edition}_sha256_tracks.txt"
+    for collection in ("autotagging_moodtheme", "raw_30s")
+    for edition in ("audio", "audio-low")
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +47,12 @@ class MtgJamendo(Dataset):
         tracks = group_by_split(row for split, file in paths for row in _read_split(root, file.path, split))
         vocabulary = sorted({label for group in tracks.values() for track in group for label in track.labels})
         return Annotations(tuple(vocabulary), tracks)
+
+    def _read_checksums(self, root: Path) -> Mapping[Path, Checksum]:
+        checksums: dict[Path, Checksum] = {}
+        for name in _CHECKSUM_LISTS:
+            checksums |= read_checksums(root / "data" / "download" / name, root / "audio", "sha256")
+        return checksums
 
 
 def _read_split(root: Path, file: str, split: Split) -> Iterator[tuple[Split, Track]]:
