@@ -127,7 +127,7 @@ class UnknownNameError(TaggramError, LookupError):
         known = sorted(known)
         nearest = get_close_matches(name, known, n=1)
         hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-        super().__init__(f"unknown {kind} {name!r}: {hint}known are {', '.join(known)}")
+        super().__init__(f"unknown {kind} {name!r}: {hint}known are {', '.join(known) or 'none'}")
 
 
 class MissingExtraError(TaggramError, ImportError):

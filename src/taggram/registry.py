@@ -5,10 +5,12 @@ names, and each module offers the part under one attribute name (`MODEL`, say). 
 part through an entry point group of the same name as the package. Listing imports nothing.
 """
 
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from inspect import signature
 from pkgutil import iter_modules
 from typing import Any, Generic, TypeVar
 
@@ -62,3 +64,32 @@ class Registry(Generic[T]):
 
     def _entry_points(self) -> dict[str, Any]:
         return {point.name: point for point in entry_points(group=self.package)}
+
+
+def options_of(factory: Callable[..., object], *, filled: Collection[str] = ()) -> list[str]:
+    """Return the names of the parameters that a user may set: those with a default, or by keyword only.
+
+    `filled` are parameters that the caller sets.
+    """
+    return [
+        name
+        for name, parameter in signature(factory).parameters.items()
+        if name not in filled
+        and (parameter.kind is parameter.KEYWORD_ONLY or parameter.default is not parameter.empty)
+    ]
+
+
+def check_options(
+    of: str, factory: Callable[..., object], options: Iterable[str], *, filled: Collection[str] = ()
+) -> None:
+    """See that a part takes the options given, which a recipe names.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such option; the message suggests the nearest one.
+    """
+    known = options_of(factory, filled=filled)
+    for option in options:
+        if option not in known:
+            raise UnknownNameError(f"option of {of}", option, known)

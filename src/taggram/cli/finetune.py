@@ -16,6 +16,9 @@ def run(
         Path, typer.Option(help="What `taggram datasets prepare` made of it, at the model's sample rate.")
     ],
     output: Annotated[Path, typer.Option(help="Model file to write.")],
+    allow_artist_leakage: Annotated[
+        bool, typer.Option("--allow-artist-leakage", help="Accept a split that shares artists.")
+    ] = False,
 ) -> None:
     """Teach a model new tags: its network stays as it is, its last layer is learned anew.
 
@@ -30,7 +33,12 @@ def run(
     from taggram.modelfile.reader import load_model_file
 
     specification = finetune(
-        load_model_file(resolve_model(model)), dataset, root=root, cache=cache, output=output
+        load_model_file(resolve_model(model)),
+        dataset,
+        root=root,
+        cache=cache,
+        output=output,
+        allow_artist_leakage=allow_artist_leakage,
     )
     (metric,) = specification.metrics
     print(f"{output}: {specification.n_tags} tags, {metric.name} {metric.value:.3f} on validation")

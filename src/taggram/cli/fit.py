@@ -14,6 +14,9 @@ def run(
     changes: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE...]", help="Changes of the recipe.")
     ] = None,
+    allow_artist_leakage: Annotated[
+        bool, typer.Option("--allow-artist-leakage", help="Accept a split that shares artists.")
+    ] = False,
 ) -> None:
     """Fit a classical model – features, a summary over time, a classifier – and write a model file."""
     from taggram.cli._lab import need_laboratory
@@ -24,6 +27,10 @@ def run(
 
     document = read_document(recipe, changes or ())
     specification = fit(
-        ClassicalRecipe.parse(document, source=str(recipe)), root=root, cache=cache, folder=output
+        ClassicalRecipe.parse(document, source=str(recipe)),
+        root=root,
+        cache=cache,
+        folder=output,
+        allow_artist_leakage=allow_artist_leakage,
     )
     print(f"{output / 'model.onnx'}: {specification.name}, {specification.n_tags} tags")

@@ -19,6 +19,9 @@ def run(
     weights: Annotated[
         Path | None, typer.Option(help="File of the recipe's initial weights; default: as pulled.")
     ] = None,
+    allow_artist_leakage: Annotated[
+        bool, typer.Option("--allow-artist-leakage", help="Accept a split that shares artists.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no line per epoch.")] = False,
 ) -> None:
     """Train a model, and write its best weights as a model file.
@@ -48,6 +51,7 @@ def run(
             folder=output,
             resume=resume,
             weights=weights,
+            allow_artist_leakage=allow_artist_leakage,
             report=report,
         )
     except KeyboardInterrupt:

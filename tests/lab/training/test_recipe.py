@@ -26,6 +26,12 @@ def test_only_differences_are_written(path: Path) -> None:
     assert Recipe.load(path) == recipe
 
 
+def test_settings_without_a_name_are_those_of_the_default_schedule(path: Path) -> None:
+    assert Recipe.load(path, ["schedule.epochs=3"]).schedule == Cosine(epochs=3)
+    with pytest.raises(RecipeError, match=r"unknown key 'schedule.patience': known are"):
+        Recipe.load(path, ["schedule.patience=3"])
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -14,19 +14,17 @@ out, options are added to those of the part that is there.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from inspect import signature
 from typing import Any, ClassVar, TypeVar
 
 from torch import Tensor, nn
 
-from taggram.errors import UnknownNameError
 from taggram.lab.back_ends import BACK_ENDS
 from taggram.lab.features import FEATURES, Feature
 from taggram.lab.front_ends import FRONT_ENDS
 from taggram.lab.front_ends._layers import Shape, output_shape
 from taggram.lab.models._base import Architecture, TaggingModel
 from taggram.modelfile.specification import Waveform
-from taggram.registry import Registry
+from taggram.registry import Registry, check_options, options_of
 
 Part = str | Mapping[str, Any]
 PartType = TypeVar("PartType")
@@ -122,15 +120,8 @@ def build_part(
     options: dict[str, Any] = {"name": part} if isinstance(part, str) else dict(part)
     name = options.pop("name")
     factory = registry.get(name)
-    known = [
-        parameter.name
-        for parameter in signature(factory).parameters.values()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
-    for option in options:
-        if option not in known:
-            raise UnknownNameError(f"option of the {registry.kind} {name!r}", option, known)
-    if "sample_rate" in known:
+    check_options(f"the {registry.kind} {name!r}", factory, options)
+    if "sample_rate" in options_of(factory):
         options["sample_rate"] = sample_rate
     return factory(*arguments, **options)
 

@@ -17,6 +17,7 @@ from taggram.lab.deformations import DEFORMATIONS, Deformation
 from taggram.lab.deformations.mixing import mix_tags
 from taggram.lab.training.clips import Clips, Waveform, draw_order
 from taggram.lab.training.recipe import Augmentation, Recipe
+from taggram.registry import check_options
 
 _AHEAD = 4  # batches that wait for the network at most
 
@@ -63,12 +64,9 @@ class Augmenter:
 
 
 def _build(augmentation: Augmentation) -> Deformation:
-    try:
-        return DEFORMATIONS.get(augmentation.name)(**augmentation.options)
-    except TypeError as error:
-        raise RecipeError(
-            f"augmentation {augmentation.name!r} does not take the options {augmentation.options}: {error}"
-        ) from error
+    deformation = DEFORMATIONS.get(augmentation.name)
+    check_options(f"the augmentation {augmentation.name!r}", deformation, augmentation.options)
+    return deformation(**augmentation.options)
 
 
 class Epochs:

@@ -10,6 +10,7 @@ from taggram.lab.training.recipe import Recipe
 from taggram.lab.training.run import RunFolder
 from taggram.lab.weights.fetch import download_path
 from taggram.lab.weights.published import PublishedCheckpoint, find_checkpoint, load_published
+from taggram.registry import check_options
 
 
 def build_model(recipe: Recipe, n_tags: int, weights: Path | None = None) -> TaggingModel:
@@ -24,6 +25,8 @@ def build_model(recipe: Recipe, n_tags: int, weights: Path | None = None) -> Tag
 
     Raises
     ------
+    UnknownNameError
+        If there is no such model or option.
     RecipeError
         If the weights are not there, or are those of another network.
     ModelFileError
@@ -44,8 +47,10 @@ def build_model(recipe: Recipe, n_tags: int, weights: Path | None = None) -> Tag
 
 def build_fresh(recipe: Recipe, n_tags: int) -> TaggingModel:
     """Build the recipe's model with the current randomness of torch."""
+    architecture = MODELS.get(recipe.model)
+    check_options(f"the model {recipe.model!r}", architecture, recipe.model_options, filled=("n_tags",))
     try:
-        return MODELS.get(recipe.model)(n_tags, **recipe.model_options)
+        return architecture(n_tags, **recipe.model_options)
     except TypeError as error:
         raise RecipeError(
             f"model {recipe.model!r} does not take the options {recipe.model_options}: {error}"

@@ -100,7 +100,9 @@ class ClassicalRecipe(BaseModel):
         return text
 
 
-def fit(recipe: ClassicalRecipe, *, root: Path, cache: Path, folder: Path) -> Specification:
+def fit(
+    recipe: ClassicalRecipe, *, root: Path, cache: Path, folder: Path, allow_artist_leakage: bool = False
+) -> Specification:
     """Fit a classical model on the split "train" and write it as a model file.
 
     Parameters
@@ -113,6 +115,8 @@ def fit(recipe: ClassicalRecipe, *, root: Path, cache: Path, folder: Path) -> Sp
         What `taggram datasets prepare` made of it.
     folder
         For the results; must not hold a model yet.
+    allow_artist_leakage
+        Also accept a split with artists on both sides.
 
     Returns
     -------
@@ -125,7 +129,7 @@ def fit(recipe: ClassicalRecipe, *, root: Path, cache: Path, folder: Path) -> Sp
     """
     if (folder / "model.onnx").exists():
         raise RecipeError(f"{folder}: holds a model already; name another folder")
-    dataset = load_dataset(recipe.dataset)
+    dataset = load_dataset(recipe.dataset, allow_artist_leakage=allow_artist_leakage)
     task = _task_of(dataset)
     annotations = dataset.annotations(root)
     clips = _open_clips(dataset, annotations, AudioCache(cache), recipe)

@@ -48,6 +48,10 @@ class Clips:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def part(self, rank: int, n_parts: int) -> "Clips":
+        """Return every n-th clip, beginning at `rank`."""
+        return Clips(self.source, self.ids[rank::n_parts], self.labels[rank::n_parts])
+
     def chunk(self, clip: int, length: int, rng: np.random.Generator) -> Waveform:
         """Return a random chunk of a clip, shape (length,); a shorter clip is repeated to fill it."""
         id_ = self.ids[clip]

@@ -52,7 +52,9 @@ class TrainingData:
         }
 
 
-def load_data(dataset: str, root: Path, cache: Path, *, sample_rate: int) -> TrainingData:
+def load_data(
+    dataset: str, root: Path, cache: Path, *, sample_rate: int, allow_artist_leakage: bool = False
+) -> TrainingData:
     """Open a dataset and its cache of decoded sound.
 
     Parameters
@@ -65,13 +67,15 @@ def load_data(dataset: str, root: Path, cache: Path, *, sample_rate: int) -> Tra
         What `taggram datasets prepare` made of it.
     sample_rate
         Hz, that the model takes.
+    allow_artist_leakage
+        Also accept a split with artists on both sides.
 
     Raises
     ------
     DatasetError
         If the copy is incomplete, or the cache is missing or has another sample rate.
     """
-    described = load_dataset(dataset)
+    described = load_dataset(dataset, allow_artist_leakage=allow_artist_leakage)
     sound = AudioCache(cache)
     if sound.sample_rate != sample_rate:
         raise DatasetError(

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from taggram.errors import RecipeError
 
@@ -123,6 +123,12 @@ class Recipe(_Strict):
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = 0
 
+    @field_validator("schedule", mode="before")
+    @classmethod
+    def _name_schedule(cls, value: Any) -> Any:
+        """Take a schedule without a name for the default one, with other settings."""
+        return {"name": Cosine().name, **value} if isinstance(value, Mapping) else value
+
     @classmethod
     def load(cls, path: Path, changes: Iterable[str] = ()) -> Self:
         """Read a recipe file, with changes from the command line such as `schedule.epochs=5`.
@@ -189,7 +195,9 @@ def _apply(document: dict[str, Any], change: str) -> None:
 def _explain(error: ValidationError) -> str:
     """Say what is wrong first in a recipe, and for an unknown key which one may have been meant."""
     first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
+    # pydantic puts the name of the schedule between it and its key.
+    named = first["loc"][:1] == ("schedule",)
+    where = ".".join(str(part) for place, part in enumerate(first["loc"]) if not (named and place == 1))
     if first["type"] != "extra_forbidden":
         return f"{where}: {first['msg']}, got {first['input']!r}"
     known = _keys_beside(first["loc"])

@@ -23,6 +23,7 @@ def train(
     folder: Path,
     resume: bool = False,
     weights: Path | None = None,
+    allow_artist_leakage: bool = False,
     report: Report = lambda figures: None,
 ) -> Progress:
     """Train a model, or continue a run, and write its best weights as a model file.
@@ -41,6 +42,8 @@ def train(
         Continue what is in `folder`.
     weights
         File of published weights, for `initial_weights`.
+    allow_artist_leakage
+        Also accept a split with artists on both sides.
     report
         Gets the figures of every epoch.
 
@@ -52,12 +55,15 @@ def train(
     join_processes()
     # An option may change the sample rate, so a model is asked, and not its class.
     sample_rate = build_fresh(recipe, n_tags=1).architecture.sample_rate
-    data = load_data(recipe.dataset, root, cache, sample_rate=sample_rate)
+    data = load_data(
+        recipe.dataset, root, cache, sample_rate=sample_rate, allow_artist_leakage=allow_artist_leakage
+    )
     model = build_model(recipe, len(data.annotations.vocabulary), weights)
     run = RunFolder(folder)
-    run.begin(recipe, data.facts(), resume=resume)
     training, validation = data.clips("train"), data.clips("validation")
-    progress = Trainer(model, recipe, data.task, training, validation, run, report).run()
+    trainer = Trainer(model, recipe, data.task, training, validation, run, report)
+    run.begin(recipe, data.facts(), resume=resume)  # not before everything about the recipe has proved right
+    progress = trainer.run()
     export_model(model, _specification(recipe, data, model, progress), folder / "model.onnx")
     return progress
 

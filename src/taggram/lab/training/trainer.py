@@ -9,7 +9,8 @@ seeded by (seed, epoch), and continuing gives the result that the unbroken run w
 
 The loss is binary cross-entropy (multi-label) or cross-entropy (multi-class); by song, of the mean of
 the chunks' scores. The best epoch is the one with the lowest validation loss, over all chunks of every
-clip, as the evaluation protocol cuts and averages them.
+clip, as the evaluation protocol cuts and averages them. Of several processes each scores a part of the
+clips, and all decide by the same figures.
 """
 
 import time
@@ -30,7 +31,7 @@ from taggram.lab.models import TaggingModel
 from taggram.lab.training.batches import Batch, Epochs
 from taggram.lab.training.clips import Clips
 from taggram.lab.training.data import Task
-from taggram.lab.training.processes import process_share, wait_for_all
+from taggram.lab.training.processes import gather_rows, process_share, share_buffers, wait_for_all
 from taggram.lab.training.recipe import Recipe
 from taggram.lab.training.run import RunFolder
 from taggram.lab.training.schedules import Phase, list_phases
@@ -210,7 +211,9 @@ class Trainer:
 
     @torch.no_grad()
     def _validate(self) -> dict[str, float]:
-        scores = predict(self._model, self._validation, self._task, hop_length=self._hop_length)
+        share_buffers(self._model)
+        clips = self._validation.part(*process_share())
+        scores = gather_rows(predict(self._model, clips, self._task, hop_length=self._hop_length))
         labels = self._validation.labels
         loss = score_loss(torch.from_numpy(scores), torch.from_numpy(labels).float(), self._task)
         figures = {"validation_loss": loss.item()}
@@ -285,7 +288,7 @@ def predict(model: TaggingModel, clips: Clips, task: Task, *, hop_length: int) -
             logits = torch.cat([model(part.to(device)) for part in chunks.split(16)])  # type: ignore[no-untyped-call]
             scores = logits.softmax(1) if task == "multi_class" else logits.sigmoid()
             rows.append(scores.mean(dim=0).cpu().numpy())
-    return np.stack(rows)
+    return np.stack(rows) if rows else np.empty((0, model.n_tags), np.float32)
 
 
 def score_loss(scores: Tensor, labels: Tensor, task: Task, weights: Tensor | None = None) -> Tensor:

@@ -73,7 +73,15 @@ class Embedded:
         return total / np.bincount(self.clip_of_chunk, minlength=len(total))[:, None]
 
 
-def finetune(model_file: ModelFile, dataset: str, *, root: Path, cache: Path, output: Path) -> Specification:
+def finetune(
+    model_file: ModelFile,
+    dataset: str,
+    *,
+    root: Path,
+    cache: Path,
+    output: Path,
+    allow_artist_leakage: bool = False,
+) -> Specification:
     """Write a model file whose last layer is learned anew on a dataset.
 
     Parameters
@@ -86,6 +94,8 @@ def finetune(model_file: ModelFile, dataset: str, *, root: Path, cache: Path, ou
         The user's copy, and what `taggram datasets prepare` made of it.
     output
         Where to write.
+    allow_artist_leakage
+        Also accept a split with artists on both sides.
 
     Raises
     ------
@@ -93,7 +103,9 @@ def finetune(model_file: ModelFile, dataset: str, *, root: Path, cache: Path, ou
         If the copy is incomplete, or the cache has another sample rate than the model.
     """
     spec = model_file.specification
-    data = load_data(dataset, root, cache, sample_rate=spec.sample_rate)
+    data = load_data(
+        dataset, root, cache, sample_rate=spec.sample_rate, allow_artist_leakage=allow_artist_leakage
+    )
     session = Session(model_file)
     training, validation = (embed_clips(session, data.clips(split)) for split in ("train", "validation"))
     head, score = fit_head(training, validation, data.task)
