@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from taggram.errors import PlanError
+from taggram.server.app import create_app
 from taggram.server.store import Store
 from tests.server.conftest import (
     API,
@@ -235,3 +238,56 @@ def test_the_map_is_computed_once_and_kept(server: TestClient) -> None:
     assert all(
         0 <= tag["x"] <= 1 and 0 <= tag["y"] <= 1 and tag["name"] not in tag["nearest"] for tag in tags
     )
+
+
+def test_searches_are_kept_under_a_name(tmp_path: Path) -> None:
+    address = f"{API}/saved-searches"
+    odd = "a/b ü?"
+    with running(make_settings(tmp_path)) as client:
+        assert client.get(address).json() == []
+        for name, text in (("first", "piano"), (odd, "jazz"), ("first", "piano and slow")):
+            wish = {"name": name, "text": text, "with_tags": ["rock"]}
+            assert client.put(address, json=wish).status_code == 204
+    with running(make_settings(tmp_path)) as client:
+        first, second = client.get(address).json()
+        assert (first["name"], first["text"], first["with_tags"]) == ("first", "piano and slow", ["rock"])
+        assert second["name"] == odd
+        assert client.delete(address, params={"name": odd}).status_code == 204
+        assert client.delete(address, params={"name": odd}).status_code == 404
+        assert [one["name"] for one in client.get(address).json()] == ["first"]
+        assert client.put(address, json={"name": ""}).status_code == 422
+
+
+def test_a_plan_in_my_own_words(own: Path, tmp_path: Path) -> None:
+    shutil.copytree(own, tmp_path / "music")
+    fill_library(tmp_path / "library.db", tmp_path / "music")
+    words = tmp_path / "words.yaml"
+    words.write_text(
+        "taxonomy: taggram-taxonomy/1\nfields:\n  grouping: {from: [genre, mood, instrument, voice], "
+        "min_score: 0.0, count: 1}\n  genre: {whitelist: [Nothing That Is Heard]}\n",
+        encoding="utf-8",
+    )
+    with running(make_settings(tmp_path, taxonomies={"mine": words})) as client:
+        wait_until_read(client)
+        assert client.get(f"{API}/taxonomies").json() == [
+            {"name": "", "fields": ["genre", "mood"], "has_whitelist": False},
+            {"name": "mine", "fields": ["grouping", "genre"], "has_whitelist": True},
+        ]
+        options = {"taxonomy": "mine", "mode": "replace", "only_whitelist": True, "own": "none"}
+        job = wait_for(client, client.post(f"{API}/plans", json={"options": options}).json())
+        plan = client.get(job["result"]).json()
+        assert plan["options"]["taxonomy"] == "mine"
+        assert set(plan["values"]) == {"grouping"}
+
+        def refuse(**changes: Any) -> tuple[int, str]:
+            answer = client.post(f"{API}/plans", json={"options": {**options, **changes}})
+            return answer.status_code, answer.json()["detail"]
+
+        assert refuse(taxonomy="/etc/passwd")[0] == 404
+        assert "known are mine" in refuse(taxonomy="theirs")[1]
+        assert refuse(mode="fill")[0] == 422
+
+
+def test_a_taxonomy_that_cannot_be_read_is_said_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match=r"nowhere\.yaml"):
+        create_app(make_settings(tmp_path, taxonomies={"mine": tmp_path / "nowhere.yaml"}))

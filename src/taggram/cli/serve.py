@@ -40,6 +40,10 @@ def run(
         list[str] | None,
         typer.Option(metavar="NAME=DIR", help="A dataset that is prepared here; may be repeated."),
     ] = None,
+    taxonomy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="Your words for file tags; may be repeated."),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, max=256, help="Uploads analysed at once; default: cores less one.")
     ] = None,
@@ -74,7 +78,8 @@ def run(
         library=library,
         folder=folder,
         model=model,
-        datasets=_read_datasets(dataset or ()),
+        datasets=_read_named(dataset or (), "dataset; write it as gtzan=/music/gtzan"),
+        taxonomies=_read_named(taxonomy or (), "taxonomy; write it as mine=/music/genres.yaml"),
         retention_seconds=keep_days * _DAY,
         limits=limits if workers is None else replace(limits, n_workers=workers),
     )
@@ -105,13 +110,14 @@ def _read_token(path: Path | None, *, is_needed: bool) -> str | None:
     return given or (secrets.token_urlsafe(24) if is_needed else None)
 
 
-def _read_datasets(texts: "list[str] | tuple[str, ...]") -> dict[str, Path]:
+def _read_named(texts: "list[str] | tuple[str, ...]", what: str) -> dict[str, Path]:
+    """Return name → path; `what` is said of a text that names none."""
     found = {}
     for text in texts:
-        name, _, folder = text.partition("=")
-        if not name or not folder:
-            raise typer.BadParameter(f"{text!r} is no dataset; write it as gtzan=/music/gtzan")
-        found[name] = Path(folder).expanduser().absolute()
+        name, _, path = text.partition("=")
+        if not name or not path:
+            raise typer.BadParameter(f"{text!r} is no {what}")
+        found[name] = Path(path).expanduser().absolute()
     return found
 
 

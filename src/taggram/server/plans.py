@@ -11,12 +11,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from taggram.errors import UnknownNameError
 from taggram.library.file_tags.journal import list_runs
 from taggram.library.file_tags.plan import Change, read_plan
+from taggram.library.taxonomy import Taxonomy, default_taxonomy, load_taxonomy
 from taggram.server import presentation, schemas
 from taggram.server.jobs import JobQueue, moment
 from taggram.server.problems import ProblemError, not_found
-from taggram.server.schemas import ApplyRequest, ChangePage, Job, Plan, PlanRequest
+from taggram.server.schemas import ApplyRequest, ChangePage, Job, Plan, PlanRequest, TaxonomyInfo
 from taggram.server.settings import Settings
 from taggram.server.shelf import Shelf
 from taggram.server.store import Store
@@ -33,6 +35,18 @@ class Plans:
         self._store = store
         self._jobs = jobs
         self._shelf = shelf
+        self.taxonomies()  # one that cannot be read is said at the start
+
+    def taxonomies(self) -> list[TaxonomyInfo]:
+        """Return the taxonomies that the server was told of, behind the one that needs no file.
+
+        Raises
+        ------
+        PlanError
+            If one cannot be read.
+        """
+        named = {"": None, **self._settings.taxonomies}
+        return [_describe(name, read_taxonomy(path)) for name, path in named.items()]
 
     def make(self, wish: PlanRequest) -> Job:
         """Let a plan be made.
@@ -41,9 +55,18 @@ class Plans:
         ------
         ExpressionError
             If the query cannot be read.
+        UnknownNameError
+            If there is no such taxonomy here.
         ProblemError
-            404 if a track is not there.
+            404 if a track is not there, 422 if the options contradict each other.
         """
+        options = wish.options
+        if options.only_whitelist and options.mode == "fill":
+            raise ProblemError(
+                422, "invalid_request", "fill changes nothing where a field has a value, listed or not",
+                "choose add or replace, or leave only_whitelist out",
+            )  # fmt: skip
+        taxonomy = self._find_taxonomy(options.taxonomy)
         with self._shelf.view() as view:
             if wish.track_ids:
                 for track_id in wish.track_ids:
@@ -59,8 +82,9 @@ class Plans:
         folder.mkdir(exist_ok=True)
         (folder / f"{plan_id}.files.json").write_text(json.dumps(chosen), encoding="ascii")
         self._store.put_document(_WHAT, plan_id, document)
+        task = {"plan": plan_id, "taxonomy": taxonomy and str(taxonomy)}
         name = wish.query or (f"{len(chosen)} tracks" if wish.track_ids else "everything")
-        return self._jobs.submit("plan", f"Plan for {name}", {"plan": plan_id}, key=_key(plan_id))
+        return self._jobs.submit("plan", f"Plan for {name}", task, key=_key(plan_id))
 
     def settle(self, plan_id: str | None = None) -> None:
         """Bring a plan, or all of them, to a true state if its job is over and did not say how.
@@ -154,6 +178,12 @@ class Plans:
         name = f"{what} the tags of {document.get('n_files', 0)} files"
         return self._jobs.submit(kind, name, {"plan": plan_id, **task}, key=_key(plan_id))
 
+    def _find_taxonomy(self, name: str) -> Path | None:
+        known = self._settings.taxonomies
+        if name and name not in known:
+            raise UnknownNameError("taxonomy that the server was told of", name, known)
+        return known[name] if name else None
+
     def _read(self, plan_id: str) -> Iterator[Change]:
         return read_plan(plan_path(self._settings.own_folder, plan_id))
 
@@ -176,6 +206,16 @@ def plans_folder(folder: Path) -> Path:
 def plan_path(folder: Path, plan_id: str) -> Path:
     """Return where the changes of a plan lie."""
     return plans_folder(folder) / f"{plan_id}.jsonl"
+
+
+def read_taxonomy(path: Path | str | None) -> Taxonomy:
+    """Return a taxonomy; None is the one that needs no file."""
+    return default_taxonomy() if path is None else load_taxonomy(Path(path))
+
+
+def _describe(name: str, taxonomy: Taxonomy) -> TaxonomyInfo:
+    has_whitelist = any(rule.whitelist for rule in taxonomy.rules)
+    return TaxonomyInfo(name=name, fields=list(taxonomy.fields), has_whitelist=has_whitelist)
 
 
 def _to_plan(document: dict[str, Any]) -> Plan:

@@ -425,6 +425,20 @@ class Playlist(BaseModel):
     how: dict[str, Any] = Field(description="What it was made from.")
 
 
+# Saved searches
+
+
+class SavedSearch(_Given):
+    """A search that was kept under a name: an expression, tags that must or must not be there, an order."""
+
+    name: str = Field(min_length=1, max_length=100)
+    text: Query = ""
+    with_tags: list[TagName] = Field(default_factory=list, max_length=50)
+    without_tags: list[TagName] = Field(default_factory=list, max_length=50)
+    sort: str = Field(default="-relevance", max_length=210)
+    outcome: str = Field(default="", max_length=20)
+
+
 # File tags
 
 
@@ -435,8 +449,21 @@ class PlanOptions(_Given):
     fields: list[Annotated[str, Field(max_length=64)]] = Field(
         default_factory=list, max_length=50, description="Of the taxonomy; empty is all."
     )
-    only_whitelist: bool = False
+    taxonomy: str = Field(
+        default="", max_length=200, description="By name; empty: genres and moods as heard."
+    )
+    only_whitelist: bool = Field(
+        default=False, description="With add or replace: values that are in no whitelist go."
+    )
     own: Literal["changed", "all", "none"] = "changed"
+
+
+class TaxonomyInfo(BaseModel):
+    """The user's words for file tags; without a name, genres and moods as the model calls them."""
+
+    name: str
+    fields: list[str]
+    has_whitelist: bool = Field(description="For some field it lists all values that may stand there.")
 
 
 class PlanRequest(_Given):

@@ -72,6 +72,8 @@ class Settings:
         Name of the model for uploads; None is the one that ships.
     datasets
         Name → folder of the datasets that are prepared here.
+    taxonomies
+        Name → file of the user's words for file tags.
     retention_seconds
         Analyses, kept sounds and ended jobs are removed after this time.
     session_seconds
@@ -88,6 +90,7 @@ class Settings:
     folder: Path | None = None
     model: str | None = None
     datasets: Mapping[str, Path] = field(default_factory=dict)
+    taxonomies: Mapping[str, Path] = field(default_factory=dict)
     retention_seconds: float = 7.0 * _DAY
     session_seconds: int = 30 * _DAY
     limits: Limits = field(default_factory=Limits)

@@ -11,7 +11,7 @@ was uploaded. A job is written down before its client hears of it, so that a res
     model      specifications of the models that heard
     peaks      waveforms of tracks of the library, by the hash of their sound
     session    hashes of cookies
-    document   plans, evaluations and studies of robustness, as JSON
+    document   plans, evaluations, studies of robustness and saved searches, as JSON
 
 Times are Unix seconds.
 """

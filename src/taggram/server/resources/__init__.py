@@ -14,6 +14,7 @@ from taggram.server.resources import (
     plans,
     playlists,
     robustness,
+    searches,
     session,
     tracks,
 )
@@ -28,6 +29,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         jobs,
         library,
         tracks,
+        searches,
         playlists,
         plans,
         own_tags,

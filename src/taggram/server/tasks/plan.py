@@ -10,8 +10,7 @@ from taggram.library.file_tags.fields import OWN_FIELDS
 from taggram.library.file_tags.hearing import heard_in_library
 from taggram.library.file_tags.plan import Change, Policy, plan_files, write_plan
 from taggram.library.store import Library
-from taggram.library.taxonomy import default_taxonomy
-from taggram.server.plans import plan_path
+from taggram.server.plans import plan_path, read_taxonomy
 from taggram.server.problems import ProblemError
 from taggram.server.store import Store
 from taggram.server.worker import Finished, Worker
@@ -21,14 +20,14 @@ _MAX_VALUES = 50
 
 
 def run(job_id: str, task: Mapping[str, Any], worker: Worker) -> Finished:
-    """Make a plan; `task` has its id."""
+    """Make a plan; `task` has its id, and the file of a taxonomy, or null."""
     del job_id
     folder, plan_id = worker.configuration.folder, task["plan"]
     store = Store(folder)
     document = store.document("plan", plan_id)
     wanted = plan_path(folder, plan_id).with_suffix(".files.json")
     try:
-        found = _make(plan_path(folder, plan_id), json.loads(wanted.read_bytes()), document, worker)
+        found = _make(plan_path(folder, plan_id), json.loads(wanted.read_bytes()), document, task, worker)
     except BaseException:
         store.put_document("plan", plan_id, {**document, "state": "failed"})
         raise
@@ -37,8 +36,10 @@ def run(job_id: str, task: Mapping[str, Any], worker: Worker) -> Finished:
     return Finished(f"{found['n_changes']} changes in {found['n_files']} files", f"plans/{plan_id}")
 
 
-def _make(path: Path, track_ids: list[int], document: Mapping[str, Any], worker: Worker) -> dict[str, Any]:
-    taxonomy = default_taxonomy()
+def _make(
+    path: Path, track_ids: list[int], document: Mapping[str, Any], task: Mapping[str, Any], worker: Worker
+) -> dict[str, Any]:
+    taxonomy = read_taxonomy(task.get("taxonomy"))
     options = document["options"]
     if unknown := set(options["fields"]) - set(taxonomy.fields):
         raise ProblemError(
