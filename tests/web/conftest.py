@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 CLIPS = ROOT / "examples" / "clips"
 _START_SECONDS = 60
+_JOB_SECONDS = 180
 _ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
 
 
@@ -77,6 +78,21 @@ class Site:
     def get(self, path: str) -> Any:
         with urllib.request.urlopen(f"{self.url}/api/v1/{path}", timeout=30) as answer:
             return json.load(answer)
+
+    def post(self, path: str, **wish: Any) -> Any:
+        """Ask for long work, and return the job when it has ended well."""
+        headers = {"Content-Type": "application/json"}
+        url = f"{self.url}/api/v1/{path}"
+        request = urllib.request.Request(url, json.dumps(wish).encode(), headers, method="POST")
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            job = json.load(answer)
+        deadline = time.monotonic() + _JOB_SECONDS
+        while job["state"] not in ("done", "failed", "cancelled"):
+            assert time.monotonic() < deadline, job
+            time.sleep(0.1)
+            job = self.get(f"jobs/{job['id']}")
+        assert job["state"] == "done", job
+        return job
 
     def _wait(self) -> None:
         assert self.process is not None

@@ -121,7 +121,7 @@ def test_facets_count_and_filter(page: "Page", music_site: Site) -> None:
     assert set(titles(page)) == set(expected(music_site, f'not "{facet["tag"]}"'))
 
 
-def test_quick_buttons_save_and_clear(page: "Page", music_site: Site) -> None:
+def test_quick_buttons_save_and_clear(page: "Page", open_page: OpenPage, music_site: Site) -> None:
     moods = page.get_by_role("group", name="Mood", exact=True).get_by_role("button")
     name = moods.first.inner_text().strip()
     moods.first.click()
@@ -138,6 +138,24 @@ def test_quick_buttons_save_and_clear(page: "Page", music_site: Site) -> None:
     page.get_by_text(f"{len(found)} found").wait_for()
     assert titles(page) == found
     assert page.get_by_role("button", name=name, pressed=True).count() > 0
+    phone = open_page(f"{music_site.url}/#/library", **PHONE)  # of another browser, the same search
+    phone.get_by_role("button", name="evenings", exact=True).click()
+    phone.get_by_text(f"{len(found)} found").wait_for()
+    phone.get_by_role("button", name="Forget the search evenings").click()
+    wait_until(phone, lambda: music_site.get("saved-searches") == [])
+
+
+def test_searches_that_the_browser_kept_move_to_the_server(open_page: OpenPage, music_site: Site) -> None:
+    page = open_page(f"{music_site.url}/#/models")
+    old = [{"name": "old", "search": {"text": "", "with": ["piano"], "without": [], "sort": "title"}}]
+    page.evaluate("old => localStorage.setItem('taggram.searches', old)", json.dumps(old))
+    page.goto(f"{music_site.url}/#/library")
+    page.get_by_role("button", name="old", exact=True).wait_for()
+    assert page.evaluate("localStorage.getItem('taggram.searches')") is None
+    (kept,) = music_site.get("saved-searches")
+    assert (kept["name"], kept["with_tags"], kept["sort"]) == ("old", ["piano"], "title")
+    page.get_by_role("button", name="Forget the search old").click()
+    wait_until(page, lambda: music_site.get("saved-searches") == [])
 
 
 def test_sorting_by_a_head_and_back(page: "Page", music_site: Site) -> None:
@@ -475,17 +493,34 @@ def test_on_a_phone_nothing_is_cut_off_and_tags_fold_out(open_page: OpenPage, mu
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.fixture(scope="module")
+def plan(music_site: Site) -> str:
+    """A plan for file tags that was made and not written."""
+    job = music_site.post("plans", options={"own": "all"})
+    return str(job["result"].rpartition("/")[2])
+
+
 @needs_axe
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "address", ["library/{id}?q=slow", "library?q=pinao", "library/playlists?query=slow", "library/files"]
+    "address",
+    [
+        "library/{id}?q=slow",
+        "library?q=pinao",
+        "library/playlists?query=slow",
+        "library/files",
+        "library/file-tags",
+        "library/file-tags/{plan}",
+    ],
 )
 def test_axe_finds_nothing_serious_where_there_is_music(
-    open_page: OpenPage, music_site: Site, address: str, scheme: str
+    open_page: OpenPage, music_site: Site, plan: str, address: str, scheme: str
 ) -> None:
     number = track_named(music_site, "Hearth 1")["id"]
     page = open_page(
-        f"{music_site.url}/#/{address.format(id=number)}", color_scheme=scheme, reduced_motion="reduce"
+        f"{music_site.url}/#/{address.format(id=number, plan=plan)}",
+        color_scheme=scheme,
+        reduced_motion="reduce",
     )
     page.get_by_role("main").get_by_role("heading").first.wait_for()
     page.wait_for_timeout(1500)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.web.conftest import OpenPage, Site, wait_until
+from tests.web.test_shell import needs_axe, serious_findings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -60,6 +61,73 @@ def test_evaluate_and_compare(open_page: OpenPage, site: Site) -> None:
     sign = "−" if difference["value"] < 0 else "+"
     recalls = page.locator("figure", has_text="Recall").first
     assert f"{sign}{abs(difference['value']):.3f}" in recalls.inner_text()
+
+
+@pytest.fixture
+def measured(site: Site) -> tuple[list[str], list[str]]:
+    """Evaluations, and studies of robustness, of both models on the tones; made once."""
+    ids = []
+    for resource in ("evaluations", "robustness"):
+        for model in ("tiny", "coarse"):
+            if not any(one["model"] == model for one in site.get(resource)):
+                site.post(resource, model=model, dataset="folder:names")
+        of_models = {one["model"]: one["id"] for one in site.get(resource)}
+        ids.append([of_models["tiny"], of_models["coarse"]])
+    return ids[0], ids[1]
+
+
+def test_study_robustness(open_page: OpenPage, site: Site) -> None:
+    page = open_page(f"{site.url}/#/models/robustness")
+    page.get_by_label("Model").select_option("tiny")
+    page.get_by_role("button", name="Study", exact=True).click()
+    row = page.get_by_role("row", name=re.compile("^Show tiny "))
+    wait_until(page, lambda: row.count() == 1, EVALUATE_S)
+    row.get_by_role("checkbox").check()
+    page.get_by_role("img", name="Pitch shift: 3 strengths").wait_for()
+    (study,) = site.get("robustness")
+    figures = {
+        condition["strength"]: condition["figures"]["recall"]
+        for condition in site.get(f"robustness/{study['id']}/document")["conditions"]
+        if condition["deformation"] == "white_noise"
+    }
+    page.get_by_text("Recall", exact=True).click()
+    noise = page.locator("figure", has_text="White noise")
+    said = " ".join(noise.locator("title").all_text_contents())
+    page.get_by_text("All values as a table").click()
+    for strength, figure in figures.items():
+        assert f"{strength:g} share: {figure['value']:.3f}" in said
+        cells = page.get_by_role("row", name=re.compile(f"White noise {strength:g} share"))
+        assert f"{figure['value']:.3f}" in cells.inner_text()
+
+
+def test_the_comparison_shows_cost_and_curves(
+    open_page: OpenPage, site: Site, measured: tuple[list[str], list[str]]
+) -> None:
+    evaluations, _ = measured
+    page = open_page(f"{site.url}/#/models/compare?ids={','.join(evaluations)}")
+    page.get_by_role("heading", name="Cost").wait_for(timeout=120_000)
+    cost = site.get(f"evaluations/{evaluations[0]}/document")["cost"]
+    row = page.get_by_role("row", name=re.compile(f"^tiny {cost['n_parameters']}"))
+    assert f"{round(cost['speed']['times_real_time']):,}" in row.inner_text()
+    legend = page.get_by_role("list", name="Models")
+    legend.get_by_role("button", name="coarse").wait_for()
+    panel = page.locator("figure", has_text="Time stretch")
+    assert panel.locator(".line").count() == 2
+    legend.get_by_role("button", name="coarse").click()
+    assert panel.locator(".dimmed").count() == 1
+
+
+@needs_axe
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", ["compare", "robustness"])
+def test_axe_finds_nothing_serious_in_plots(
+    open_page: OpenPage, site: Site, measured: tuple[list[str], list[str]], view: str, scheme: str
+) -> None:
+    ids = ",".join(measured[view == "robustness"])
+    page = open_page(f"{site.url}/#/models/{view}?ids={ids}", color_scheme=scheme, reduced_motion="reduce")
+    page.get_by_text("All values as a table").click(timeout=120_000)
+    page.wait_for_timeout(400)
+    assert serious_findings(page) == []
 
 
 def test_one_song_through_two_models(open_page: OpenPage, site: Site, medley: Path) -> None:

@@ -556,6 +556,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/saved-searches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Searches
+         * @description List the searches in the order in which they were first kept.
+         */
+        get: operations["list_searches_api_v1_saved_searches_get"];
+        /**
+         * Keep Search
+         * @description Keep a search; one of the same name is replaced.
+         */
+        put: operations["keep_search_api_v1_saved_searches_put"];
+        post?: never;
+        /**
+         * Remove Search
+         * @description Remove a search.
+         */
+        delete: operations["remove_search_api_v1_saved_searches_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/playlists": {
         parameters: {
             query?: never;
@@ -570,6 +598,26 @@ export interface paths {
          * @description Make a playlist; the same wish and library give the same one.
          */
         post: operations["make_playlist_api_v1_playlists_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/taxonomies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Taxonomies
+         * @description List the taxonomies that plans can use; the first is the one without a name, which needs no file.
+         */
+        get: operations["list_taxonomies_api_v1_taxonomies_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1972,7 +2020,14 @@ export interface components {
              */
             fields?: string[];
             /**
+             * Taxonomy
+             * @description By name; empty: genres and moods as heard.
+             * @default
+             */
+            taxonomy?: string;
+            /**
              * Only Whitelist
+             * @description With add or replace: values that are in no whitelist go.
              * @default false
              */
             only_whitelist?: boolean;
@@ -2221,6 +2276,33 @@ export interface components {
              * @description For people, as HTML.
              */
             report_url: string;
+        };
+        /**
+         * SavedSearch
+         * @description A search that was kept under a name: an expression, tags that must or must not be there, an order.
+         */
+        SavedSearch: {
+            /** Name */
+            name: string;
+            /**
+             * Text
+             * @default
+             */
+            text?: string;
+            /** With Tags */
+            with_tags?: string[];
+            /** Without Tags */
+            without_tags?: string[];
+            /**
+             * Sort
+             * @default -relevance
+             */
+            sort?: string;
+            /**
+             * Outcome
+             * @default
+             */
+            outcome?: string;
         };
         /**
          * ScoredTag
@@ -2489,6 +2571,21 @@ export interface components {
              * @description base64 of uint8, shape (n_chunks, n_tags); 255 is a score of 1.
              */
             scores: string;
+        };
+        /**
+         * TaxonomyInfo
+         * @description The user's words for file tags; without a name, genres and moods as the model calls them.
+         */
+        TaxonomyInfo: {
+            /** Name */
+            name: string;
+            /** Fields */
+            fields: string[];
+            /**
+             * Has Whitelist
+             * @description For some field it lists all values that may stand there.
+             */
+            has_whitelist: boolean;
         };
         /**
          * Track
@@ -3764,6 +3861,95 @@ export interface operations {
             };
         };
     };
+    list_searches_api_v1_saved_searches_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedSearch"][];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keep_search_api_v1_saved_searches_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SavedSearch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_search_api_v1_saved_searches_delete: {
+        parameters: {
+            query: {
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     make_playlist_api_v1_playlists_post: {
         parameters: {
             query?: {
@@ -3790,6 +3976,35 @@ export interface operations {
                     "audio/x-mpegurl": unknown;
                     "application/xspf+xml": unknown;
                     "application/vnd.taggram.playlist+json": unknown;
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_taxonomies_api_v1_taxonomies_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaxonomyInfo"][];
                 };
             };
             /** @description What went wrong, and what to do about it. */

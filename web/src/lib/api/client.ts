@@ -29,6 +29,9 @@ export function post<T>(path: string, body?: unknown, options: Options = {}): Pr
 export function patch<T>(path: string, body: unknown, options: Options = {}): Promise<T> {
   return request<T>("PATCH", path, body, options);
 }
+export function put(path: string, body: unknown, options: Options = {}): Promise<void> {
+  return request<void>("PUT", path, body, options);
+}
 export function remove(path: string, options: Options = {}): Promise<void> {
   return request<void>("DELETE", path, undefined, options);
 }

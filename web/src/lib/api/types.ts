@@ -38,6 +38,7 @@ export type TrackHit = Schemas["TrackHit"];
 export type TrackPage = Schemas["TrackPage"];
 export type TrackIds = Schemas["TrackIds"];
 export type SimilarTrack = Schemas["SimilarTrack"];
+export type SavedSearch = Schemas["SavedSearch"];
 export type Facets = Partial<Record<Category, Schemas["FacetValue"][]>>;
 export type FacetValue = Schemas["FacetValue"];
 export type LibraryOverview = Schemas["LibraryOverview"];
@@ -51,6 +52,7 @@ export type PlaylistRequest =
   | Schemas["ChosenPlaylist"];
 
 export type Plan = Schemas["Plan"];
+export type TaxonomyInfo = Schemas["TaxonomyInfo"];
 export type PlanOptions = Schemas["PlanOptions"];
 export type Change = Schemas["Change"];
 export type ChangePage = Schemas["ChangePage"];

@@ -1,7 +1,11 @@
-/** Searches that were kept under a name, in this browser. */
-import type { Search } from "./address";
+/** Searches that were kept under a name, on the server: phone and desktop see the same. */
+import { get, put, remove } from "$lib/api/client";
+import type { SavedSearch as Kept } from "$lib/api/types";
+import { toasts } from "$lib/toasts.svelte";
+import { DEFAULT_SORT, type Search } from "./address";
 
-const KEY = "taggram.searches";
+/** Where they were kept before the server did: they move there once. */
+const OLD_KEY = "taggram.searches";
 
 export interface SavedSearch {
   name: string;
@@ -9,33 +13,63 @@ export interface SavedSearch {
 }
 
 class SavedSearches {
-  list = $state<SavedSearch[]>(read());
+  list = $state<SavedSearch[]>([]);
+
+  async load(): Promise<void> {
+    try {
+      await this.moveOld();
+      this.list = (await get<Kept[]>("saved-searches")).map(parse);
+    } catch (error) {
+      toasts.error(error);
+    }
+  }
 
   /** Keep a search; one of the same name is replaced. */
-  save(name: string, search: Search): void {
-    this.list = [...this.list.filter((saved) => saved.name !== name), { name, search }];
-    this.write();
-  }
-  remove(name: string): void {
-    this.list = this.list.filter((saved) => saved.name !== name);
-    this.write();
+  async save(name: string, search: Search): Promise<void> {
+    try {
+      await put("saved-searches", write(name, search));
+      const isNew = !this.list.some((saved) => saved.name === name);
+      this.list = isNew
+        ? [...this.list, { name, search }]
+        : this.list.map((saved) => (saved.name === name ? { name, search } : saved));
+    } catch (error) {
+      toasts.error(error);
+    }
   }
 
-  private write(): void {
+  async remove(name: string): Promise<void> {
     try {
-      localStorage.setItem(KEY, JSON.stringify(this.list));
-    } catch {
-      // Storage is forbidden or full: they hold until the page is left.
+      await remove("saved-searches", { query: { name } });
+      this.list = this.list.filter((saved) => saved.name !== name);
+    } catch (error) {
+      toasts.error(error);
     }
+  }
+
+  private async moveOld(): Promise<void> {
+    const old = readOld();
+    if (!old.length) return;
+    for (const { name, search } of old) await put("saved-searches", write(name, search));
+    localStorage.removeItem(OLD_KEY);
   }
 }
 
-function read(): SavedSearch[] {
+function write(name: string, search: Search): Kept {
+  const { text, with: with_tags, without: without_tags, sort, outcome } = search;
+  return { name, text, with_tags, without_tags, sort, outcome };
+}
+
+function parse({ name, text, with_tags, without_tags, sort, outcome }: Kept): SavedSearch {
+  const search = { text: text ?? "", with: with_tags ?? [], without: without_tags ?? [] };
+  return { name, search: { ...search, sort: sort ?? DEFAULT_SORT, outcome: outcome ?? "" } };
+}
+
+function readOld(): SavedSearch[] {
   try {
-    const found: unknown = JSON.parse(localStorage.getItem(KEY) ?? "[]");
+    const found: unknown = JSON.parse(localStorage.getItem(OLD_KEY) ?? "[]");
     return Array.isArray(found) ? found.filter(isSaved) : [];
   } catch {
-    return [];
+    return []; // storage is forbidden, or holds something else
   }
 }
 
