@@ -1,1 +1,0 @@
-import"./types-CrrsD-Ow.js";import{B as e,H as t,N as n,Q as r,St as i,it as a,rt as o,tt as s,xt as c,z as l}from"./index-svFpWQJS.js";var u=t(`<div class="empty svelte-1mhiqfh"><h2> </h2> <!></div>`);function d(t,d){var f=u(),p=s(f),m=o(p,!0),h=a(p,2);n(h,()=>d.children??i),c(f),r(()=>l(m,d.title)),e(t,f)}export{d as t};
