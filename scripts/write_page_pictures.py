@@ -221,6 +221,9 @@ def visit(page: "Page", url: str, scheme: str) -> None:
     page.get_by_role("button", name="Pause the song").click()
     page.mouse.move(5, 400)
     take(page, f"why_{scheme}")
+    show_chords(page, url)
+    take(page, f"chords_{scheme}")
+    page.get_by_role("button", name="Chords", exact=True).click()
     page.goto(f"{url}/#/library")
     page.get_by_role("button", name="Close the player").click()
     page.goto(f"{url}/#/library/{find_track('Nocturne, part 2', url)}")
@@ -267,13 +270,28 @@ def teach(url: str, name: str) -> None:
     urllib.request.urlopen(request, timeout=120).close()
 
 
-def show_song(page: "Page", url: str) -> None:
-    """Open the medley."""
+def show_song(page: "Page", url: str, name: str = "medley") -> None:
+    """Open a clip."""
     page.goto(f"{url}/#/listen")
     page.wait_for_timeout(300)
-    page.set_input_files("input[type=file]", CLIPS / "medley.m4a")
+    page.set_input_files("input[type=file]", next(CLIPS.glob(f"{name}.*")))
+    page.locator("h1", has_text=name).wait_for()
     page.wait_for_selector(".stage")
+    page.locator("[data-chords]").wait_for()
     page.wait_for_timeout(800)
+
+
+def show_chords(page: "Page", url: str) -> None:
+    """Play along with a song."""
+    show_song(page, url, "hearth")
+    page.get_by_role("button", name="Chords", exact=True).click()
+    box = page.locator("[data-chords]").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 0.4 * box["width"], box["y"] + box["height"] / 2)
+    page.wait_for_timeout(1500)
+    page.get_by_role("button", name="Pause the song").click()
+    page.mouse.move(5, 400)
+    page.wait_for_timeout(400)
 
 
 def show_models(page: "Page", url: str, scheme: str) -> None:

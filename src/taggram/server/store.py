@@ -3,15 +3,15 @@
 One SQLite file in the server's folder, apart from the user's library: removing it costs nothing but what
 was uploaded. A job is written down before its client hears of it, so that a restart loses none.
 
-    job        one piece of work; `task` is what its worker needs, `key` what makes two of them the same
-    event      what a job said, as its client hears it, in order; goes with its job
-    analysis   what was heard in an upload, under the id of its job
+    job              one piece of work; `task` is what its worker needs, `key` what makes two of them the same
+    event            what a job said, as its client hears it, in order; goes with its job
+    analysis         what was heard in an upload, under the id of its job
     analysis_chords  the chords in it; goes with its analysis
-    chords     of tracks of the library, by the hash of their sound and of the model
-    model      specifications of the models that heard
-    peaks      waveforms of tracks of the library, by the hash of their sound
-    session    hashes of cookies
-    document   plans, evaluations, studies of robustness and saved searches, as JSON
+    chords           of tracks of the library, by the hash of their sound and of the model
+    model            specifications of the models that heard
+    peaks            waveforms of tracks of the library, by the hash of their sound
+    session          hashes of cookies
+    document         plans, evaluations, studies of robustness and saved searches, as JSON
 
 Times are Unix seconds.
 """
