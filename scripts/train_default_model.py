@@ -45,6 +45,8 @@ def main() -> None:
         weights=arguments.shared / "peers" / "weights",
         cache=arguments.cache,
         n_variations=arguments.variations,
+        n_renderings=arguments.renderings,
+        sound_fonts=arguments.sound_fonts,
     )
     if arguments.steps:
         plan = replace(plan, distillation=DistillationSettings(n_steps=arguments.steps))
@@ -101,6 +103,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True, help="model file; the card goes beside it")
     parser.add_argument(
         "--variations", type=int, default=Plan.n_variations, help="altered copies of every training clip"
+    )
+    parser.add_argument(
+        "--renderings", type=int, default=Plan.n_renderings, help="songs of POP909 to render and teach, too"
+    )
+    parser.add_argument(
+        "--sound-fonts", type=Path, default=Plan.sound_fonts, help="folder of the sound fonts for them"
     )
     parser.add_argument("--steps", type=int, help="steps of training, for a trial")
     parser.add_argument("--threads", type=int, default=1, help="of the training; 1 gives the same sums again")

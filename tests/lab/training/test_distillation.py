@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -5,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from taggram.lab.models.lean_cnn import N_MELS, LeanCNN
+from taggram.lab.models.lean_cnn import LeanCNN, LeanShape
 from taggram.lab.training.agreement import spearman_per_tag
-from taggram.lab.training.distillation import DistillationSettings, Lesson, distil, draw_batch
+from taggram.lab.training.default_model import log_mel
+from taggram.lab.training.distillation import DistillationSettings, Lesson, distil, draw_batch, quieten
 
 FRAMES_PER_CHUNK = 187.5
 N_TAGS = 3
@@ -22,7 +24,7 @@ def synthetic_lessons(n_clips: int, seed: int) -> list[Lesson]:
     lessons = []
     for _ in range(n_clips):
         levels = rng.uniform(-3, 3, (2, N_TAGS))
-        bands = np.repeat(levels, N_MELS // N_TAGS, axis=1)
+        bands = np.repeat(levels, LeanShape().n_mels // N_TAGS, axis=1)
         frames = np.repeat(bands, 188, axis=0)[: int(2 * FRAMES_PER_CHUNK) + 1]
         noise = rng.normal(0, 0.5, frames.shape)
         scores = 1 / (1 + np.exp(2 - levels))
@@ -101,3 +103,29 @@ def test_clip_without_teacher_embedding_is_marked(rng: np.random.Generator) -> N
     batch = draw_batch(lessons, FRAMES_PER_CHUNK, replace(SETTINGS, mixing=0), rng)
     assert batch.has_embedding.reshape(4, 2).sum(dim=1).tolist().count(0) == 1
     assert batch.teacher_embedding.shape == (8, N_TAGS)
+
+
+@pytest.mark.parametrize("gain_db", [-20, -40])
+def test_quietened_log_mel_is_that_of_the_softer_sound(gain_db: float, rng: np.random.Generator) -> None:
+    shape = LeanShape()
+    sound = (0.1 * rng.standard_normal(48_000)).astype(np.float32)
+    sound[24_000:] *= 0.001  # at the softer level this half sinks below the offset of the logarithm
+    loud = log_mel(sound, shape).astype(np.float32)
+    soft = log_mel(sound * np.float32(10 ** (gain_db / 20)), shape)
+    assert np.abs(soft - loud).max() > 1
+    # Steps of half precision near the offset, ln 1e-5 = -11.5, are 0.008 of the log-mel.
+    np.testing.assert_allclose(quieten(loud, np.array(10 ** (gain_db / 10))), soft, atol=0.02)
+
+
+def test_half_of_the_clips_are_quietened_and_keep_their_targets() -> None:
+    settings = replace(SETTINGS, mixing=0, gain_db=0, max_band_mask=0, max_frame_mask=0, clips_per_step=64)
+    lessons = synthetic_lessons(64, seed=1)
+    plain, soft = (
+        draw_batch(lessons, FRAMES_PER_CHUNK, changed, np.random.default_rng(3))
+        for changed in (settings, replace(settings, quietening_db=30.0))
+    )
+    assert torch.equal(plain.targets, soft.targets)
+    drops = (plain.log_mel - soft.log_mel).mean(dim=(1, 2)).reshape(64, 2)
+    torch.testing.assert_close(drops[:, 0], drops[:, 1], atol=0.05, rtol=0)  # one drop for a clip
+    assert 20 < int((drops[:, 0] < 0.01).sum()) < 44
+    assert 5 < float(drops.max()) < 30 * math.log(10) / 10

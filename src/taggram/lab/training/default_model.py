@@ -17,6 +17,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import file_digest, sha256
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from scipy.special import expit
 
 from taggram.audio.decode import decode
 from taggram.inference.session import Session, usable_cores
-from taggram.lab.models.lean_cnn import HOP_LENGTH, LeanCNN
+from taggram.lab.models.lean_cnn import LeanCNN, LeanShape
 from taggram.lab.training.agreement import spearman_per_tag
 from taggram.lab.training.calibration import (
     choose_least_evidence,
@@ -39,6 +40,7 @@ from taggram.lab.training.calibration import (
 from taggram.lab.training.corpus import SAMPLE_RATE, Clip, WaveformCache, read_corpus
 from taggram.lab.training.distillation import DistillationSettings, Lesson, distil
 from taggram.lab.training.non_music import TAUGHT, Maker, draw_non_music
+from taggram.lab.training.renderings import SOUND_FONTS, Renderer
 from taggram.lab.training.shards import load_arrays, save_arrays
 from taggram.lab.training.teachers import (
     GRID_LENGTH,
@@ -54,7 +56,6 @@ from taggram.lab.weights.published import PublishedCheckpoint
 
 Waveform = NDArray[np.float32]
 
-FRAMES_PER_CHUNK = GRID_LENGTH / HOP_LENGTH
 NON_MUSIC_DURATION = 12.0
 """Seconds of one sound that is no music."""
 NON_MUSIC_QUANTILE = 0.02
@@ -81,8 +82,14 @@ class Plan:
         Altered copies of every training clip.
     n_non_music
         Sounds that are no music.
+    n_renderings
+        Songs of POP909 that are rendered and taught, too; the teachers score them.
+    sound_fonts
+        Folder of the sound fonts for the renderings.
     distillation
         How to train.
+    shape
+        Of the student.
     """
 
     music: Path
@@ -90,7 +97,10 @@ class Plan:
     cache: Path
     n_variations: int = 1
     n_non_music: int = 240
+    n_renderings: int = 0
+    sound_fonts: Path = SOUND_FONTS
     distillation: DistillationSettings = field(default_factory=DistillationSettings)
+    shape: LeanShape = field(default_factory=LeanShape)
 
 
 @dataclass(frozen=True)
@@ -131,6 +141,9 @@ class DefaultModelTraining:
         self.ensemble: Ensemble = published_ensemble(teachers)
         self.teachers = tuple(teachers)
         self._waveforms = WaveformCache(plan.cache / "waveforms", _decode)
+        renderer = Renderer(plan.music / "pop909", plan.sound_fonts, plan.distillation.seed)
+        self._renderings = renderer.list_clips(plan.n_renderings) if plan.n_renderings else []
+        self._rendered = WaveformCache(plan.cache / "waveforms", renderer.render)
 
     def hear(self) -> None:
         """Let the teachers score every clip, and every variation of the training clips.
@@ -156,12 +169,15 @@ class DefaultModelTraining:
                     _log.info("teachers: %d of %d clips", n_done, len(jobs))
 
     def lessons(self) -> list[Lesson]:
-        """Return the training set: clips, their variations, and sounds that are no music."""
+        """Return the training set: clips, their variations, renderings, and sounds that are no music."""
         sounds, heard = [], []
         for number in range(self.plan.n_variations + 1):
             for clip in self._split("train"):
-                sounds.append(log_mel(self._waveform(clip, number)))
+                sounds.append(log_mel(self._waveform(clip, number), self.plan.shape))
                 heard.append(load_arrays(self._heard(clip, number)))
+        for clip in self._renderings:
+            sounds.append(log_mel(self._rendered.load(clip), self.plan.shape))
+            heard.append(load_arrays(self._heard(clip, PLAIN)))
         embeddings = [self.ensemble.chunk_embeddings(said) for said in heard]
         everything = np.concatenate(embeddings).astype(np.float32)
         mean, spread = everything.mean(axis=0), everything.std(axis=0) + 1e-3
@@ -174,7 +190,9 @@ class DefaultModelTraining:
             for sound, said, embedding in zip(sounds, heard, embeddings, strict=True)
         ]
         _log.info(
-            "training set: %d clips and variations, %d other sounds", len(lessons), self.plan.n_non_music
+            "training set: %d clips, variations and renderings, %d other sounds",
+            len(lessons),
+            self.plan.n_non_music,
         )
         quiet = np.quantile(np.concatenate([x.targets for x in lessons]), NON_MUSIC_QUANTILE, axis=0)
         return lessons + list(self._non_music(quiet.astype(np.float32)))
@@ -200,8 +218,16 @@ class DefaultModelTraining:
             for clip in self._split(split)
         ]
 
-    def train(self) -> LeanCNN:
-        """Distil the student, looking at validation at every checkpoint, and return it."""
+    def train(self, lessons: Sequence[Lesson] | None = None, *, checkpoint: Path | None = None) -> LeanCNN:
+        """Distil the student, looking at validation at every checkpoint, and return it.
+
+        Parameters
+        ----------
+        lessons
+            The training set where it is at hand already; None makes it.
+        checkpoint
+            File of the run; None is `self.checkpoint`.
+        """
         settings = self.plan.distillation
         torch.manual_seed(settings.seed)
         validation = self.held_out("validation")
@@ -214,11 +240,11 @@ class DefaultModelTraining:
             _log.info("step %d: Spearman on validation %.4f", step, float(np.nanmean(agreement)))
 
         return distil(
-            LeanCNN(len(self.ensemble.tags)),
-            self.lessons(),
-            FRAMES_PER_CHUNK,
+            LeanCNN(len(self.ensemble.tags), shape=self.plan.shape),
+            self.lessons() if lessons is None else lessons,
+            GRID_LENGTH / self.plan.shape.hop_length,
             settings,
-            checkpoint=self.checkpoint,
+            checkpoint=checkpoint or self.checkpoint,
             on_checkpoint=report,
         )
 
@@ -246,7 +272,9 @@ class DefaultModelTraining:
     @property
     def checkpoint(self) -> Path:
         """The file of the training run; another plan or vocabulary has another one."""
-        decides = (self.plan.distillation, self.plan.n_variations, self.plan.n_non_music, self.ensemble.tags)
+        plan = self.plan
+        amounts = (plan.n_variations, plan.n_non_music, plan.n_renderings)
+        decides = (plan.distillation, amounts, self.ensemble.tags, plan.shape)
         return self.plan.cache / f"student-{sha256(repr(decides).encode()).hexdigest()[:8]}.pt"
 
     def teacher_embeddings(self, clips: Iterable[Clip]) -> dict[str, NDArray[np.float32]]:
@@ -277,6 +305,8 @@ class DefaultModelTraining:
             for clip in self._split("train"):
                 make = lambda clip=clip, number=number: self._waveform(clip, number)  # noqa: E731
                 yield self._heard(clip, number), make
+        for clip in self._renderings:
+            yield self._heard(clip, PLAIN), lambda clip=clip: self._rendered.load(clip)  # type: ignore[misc]
 
     def _waveform(self, clip: Clip, variation: int) -> Waveform:
         """Return a training clip's sound, altered as the variation of this number says."""
@@ -293,7 +323,9 @@ class DefaultModelTraining:
         for number in range(self.plan.n_non_music):
             rng = np.random.default_rng((self.plan.distillation.seed, 1_000_000, number))
             waveform = draw_non_music(rng, NON_MUSIC_DURATION)
-            yield Lesson(log_mel(waveform), np.tile(target, (len(waveform) // GRID_LENGTH, 1)))
+            yield Lesson(
+                log_mel(waveform, self.plan.shape), np.tile(target, (len(waveform) // GRID_LENGTH, 1))
+            )
 
 
 def clip_means(chunk_scores: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -325,20 +357,16 @@ def find_weights(folder: Path, checkpoints: Iterable[PublishedCheckpoint]) -> di
 
 
 @torch.no_grad()
-def log_mel(waveform: Waveform) -> NDArray[np.float16]:
-    """Return the student's log-mel of a whole clip, shape (n_frames, n_mels)."""
-    # Half precision has steps of 0.008 at most in its range of −12 to 10: far below what is audible.
-    model = _listener()
+def log_mel(waveform: Waveform, shape: LeanShape) -> NDArray[np.float16]:
+    """Return the log-mel of a whole clip as a student of a shape hears it, shape (n_frames, n_mels)."""
+    # Half precision has steps of 0.016 at most in its range of −17 to 10: far below what is audible.
+    model = _listener(shape)
     return np.asarray(model.log_mel(model.front_end(torch.from_numpy(waveform)[None]))[0].numpy(), np.float16)
 
 
-_LISTENER: list[LeanCNN] = []
-
-
-def _listener() -> LeanCNN:
-    if not _LISTENER:
-        _LISTENER.append(LeanCNN())
-    return _LISTENER[0]
+@cache
+def _listener(shape: LeanShape) -> LeanCNN:
+    return LeanCNN(shape=shape)
 
 
 @torch.no_grad()

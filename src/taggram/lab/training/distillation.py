@@ -31,7 +31,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from taggram.lab.models.lean_cnn import LeanCNN
+from taggram.lab.models.lean_cnn import LOG_OFFSET, LeanCNN
 
 Array = NDArray[np.float32]
 
@@ -86,6 +86,9 @@ class DistillationSettings:
         Longest run of bands and of frames that is hidden in a crop.
     gain_db
         Largest random change of level of a crop, in dB.
+    quietening_db
+        Half of the clips are made softer by up to so many dB, and keep their targets: a student of absolute
+        level learns to say the same of a soft copy.
     checkpoint_every
         Steps between checkpoints.
     seed
@@ -108,6 +111,7 @@ class DistillationSettings:
     max_band_mask: int = 12
     max_frame_mask: int = 24
     gain_db: float = 3.0
+    quietening_db: float = 0.0
     checkpoint_every: int = 500
     seed: int = 2026
 
@@ -151,6 +155,8 @@ def draw_batch(
                 _at(embedding, start / frames_per_chunk) if embedding is not None else np.zeros(teacher_dim)
             )
     sounds = np.stack(log_mel).astype(np.float32)
+    if settings.quietening_db:
+        sounds = _quieten(sounds, settings, rng)
     sounds += rng.uniform(-1, 1, (len(sounds), 1, 1)) * settings.gain_db * math.log(10) / 10
     batch = Batch(
         torch.from_numpy(sounds),
@@ -161,6 +167,23 @@ def draw_batch(
     if rng.uniform() < settings.mixing:
         batch = _mix(batch, settings, rng)
     return _hide(batch, settings, rng)
+
+
+def _quieten(log_mel: Array, settings: DistillationSettings, rng: np.random.Generator) -> Array:
+    """Make half of the clips softer; what sinks below the offset of the logarithm is lost, as in a recording.
+
+    All crops of a clip alike: how loud a moment is beside others of its song is music.
+    """
+    drops_db = settings.quietening_db * np.maximum(0, rng.uniform(-1, 1, settings.clips_per_step))
+    factors = 10 ** (-np.repeat(drops_db, settings.crops_per_clip) / 10)
+    return quieten(log_mel, factors[:, None, None])
+
+
+def quieten(log_mel: Array, factor: NDArray[np.float64]) -> Array:
+    """Return the log-mel that a sound has when its power is multiplied by `factor`."""
+    # Rounding to half precision leaves silence a little below the offset.
+    power = np.maximum(np.exp(log_mel) - LOG_OFFSET, 0)
+    return np.log(power * factor + LOG_OFFSET).astype(np.float32)
 
 
 def _crop_starts(
@@ -382,7 +405,8 @@ class _Run:
 
 def _fit_constants(student: LeanCNN, lessons: Sequence[Lesson]) -> None:
     """Set the student's standardisation of the bands from the training set."""
-    frames = np.concatenate([lesson.log_mel[::16] for lesson in lessons]).astype(np.float32)
+    clips = [torch.from_numpy(lesson.log_mel[::16].astype(np.float32)) for lesson in lessons]
+    frames = torch.cat([student.level(clip[None])[0] for clip in clips]).numpy()
     student.band_mean.copy_(torch.from_numpy(frames.mean(axis=0)))
     student.band_std.copy_(torch.from_numpy(frames.std(axis=0)))
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from taggram.inference.session import Session
 from taggram.lab.deformations import DEFORMATIONS, Strength
+from taggram.lab.models.lean_cnn import LeanShape
 from taggram.lab.training.agreement import (
     bootstrap_interval,
     spearman_per_tag,
@@ -385,7 +386,7 @@ def _plain_scores(training: DefaultModelTraining, clips: Sequence[HeardClip]) ->
 
 
 def _plain_features(clips: Sequence[HeardClip]) -> NDArray[np.float32]:
-    spectra = [log_mel(clip.waveform).astype(np.float32) for clip in clips]
+    spectra = [log_mel(clip.waveform, LeanShape()).astype(np.float32) for clip in clips]
     return np.stack([np.concatenate([s.mean(axis=0), s.std(axis=0)]) for s in spectra])
 
 
