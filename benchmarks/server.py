@@ -5,7 +5,7 @@ on the same machine as the clients. Times are those of whole answers over HTTP, 
 
     answers    each kind of question by one client after the other, and by four at once
     uploads    fifty different files at once, while another client goes on looking at pages
-    memory     of the server's process in mixed use, every tenth of the time
+    memory     of the server's process in mixed use, every tenth of the time; `--minutes 60` for an hour of it
 """
 
 import argparse
@@ -33,9 +33,11 @@ import numpy as np
 
 from benchmarks.search import ROOT, fill
 from benchmarks.song import list_clips
+from taggram.audio.names import is_audio_name
 
 N_REQUESTS = 300
 N_CLIENTS = 4
+N_LOOKS = 10  # at the memory
 UPLOAD_SECONDS = 20.0
 QUERIES = ("piano", "piano and not vocals", "rock >= 0.1 and (loud or fast)", "jazz and year < 1975")
 FIELD_QUERIES = ('artist: "artist 12"', 'title: "song 999"', "electronic and artist: 7")
@@ -54,13 +56,18 @@ def main() -> None:
     parser.add_argument("--library", type=Path, help="keep the invented library here, and use it again")
     parser.add_argument("--output", type=Path, help="also write the report here")
     options = parser.parse_args()
-    clips = sorted(options.clips.iterdir())[:300] if options.clips.is_dir() else list_clips()
+    clips = find_clips(options.clips)
+    if not clips:
+        parser.error(f"--clips {options.clips}: no sound file lies in this folder; nothing was made")
     with tempfile.TemporaryDirectory() as folder:
         library = options.library or Path(folder) / "library.db"
         if not library.exists():
             filling = get_context("spawn").Process(target=fill, args=(library, clips, options.rows))
             filling.start()
             filling.join()
+            if filling.exitcode:
+                library.unlink(missing_ok=True)
+                parser.error(f"no library could be invented around the clips of {options.clips}: see above")
         with serving(library, Path(folder) / "own") as (client, loaded):
             lines = [
                 f"# The server with {options.rows:,} tracks",
@@ -76,6 +83,13 @@ def main() -> None:
     print(*lines, sep="\n")
     if options.output:
         options.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def find_clips(folder: Path) -> list[Path]:
+    """Return at most 300 sound files of a folder, or the example clips where there is no such folder."""
+    if not folder.is_dir():
+        return list_clips()
+    return sorted(path for path in folder.iterdir() if is_audio_name(path.name))[:300]
 
 
 @dataclass(frozen=True)
@@ -140,22 +154,25 @@ def wait_until(condition: Callable[[], bool], seconds: float = 600.0) -> None:
         time.sleep(0.1)
 
 
-def questions() -> dict[str, Callable[[int], str]]:
+def questions(address: Address) -> dict[str, Callable[[int], str]]:
     """Return kind of question → path of its i-th instance; no two in a row are the same."""
+    n_tracks = health(address)["library"]["n_tracks"]
 
     def query(texts: Sequence[str], i: int) -> str:
         # The number makes each another expression, so that no answer is remembered from before.
         return quote(f"({texts[i % len(texts)]}) and duration < {1000 + i}")
 
     return {
-        "page of all tracks": lambda i: f"/api/v1/tracks?offset={i * 317 % 90_000}&limit=100",
-        "page sorted by artist": lambda i: f"/api/v1/tracks?sort=artist&offset={i * 317 % 90_000}&limit=100",
+        "page of all tracks": lambda i: f"/api/v1/tracks?offset={i * 317 % n_tracks}&limit=100",
+        "page sorted by artist": lambda i: (
+            f"/api/v1/tracks?sort=artist&offset={i * 317 % n_tracks}&limit=100"
+        ),
         "search by tags": lambda i: f"/api/v1/tracks?query={query(QUERIES, i)}&limit=100",
         "search by file tags": lambda i: f"/api/v1/tracks?query={query(FIELD_QUERIES, i)}&limit=100",
         "facets of a search": lambda i: f"/api/v1/facets?query={query(QUERIES, i)}",
-        "one track": lambda i: f"/api/v1/tracks/{1 + i * 37 % 90_000}",
-        "taggram": lambda i: f"/api/v1/tracks/{1 + i * 37 % 90_000}/taggram",
-        "20 similar, with reasons": lambda i: f"/api/v1/tracks/{1 + i * 37 % 90_000}/similar?n=20",
+        "one track": lambda i: f"/api/v1/tracks/{1 + i * 37 % n_tracks}",
+        "taggram": lambda i: f"/api/v1/tracks/{1 + i * 37 % n_tracks}/taggram",
+        "20 similar, with reasons": lambda i: f"/api/v1/tracks/{1 + i * 37 % n_tracks}/similar?n=20",
         "the page itself": lambda i: "/",
     }
 
@@ -167,7 +184,7 @@ def report_answers(address: Address) -> list[str]:
         "| four clients: p50 ms | p99 ms | per s |",
         "|---|---|---|---|---|---|---|",
     ]  # fmt: skip
-    for name, path in questions().items():
+    for name, path in questions(address).items():
         ask(address, path, 20, offset=10_000)  # warm
         one = ask(address, path, N_REQUESTS)
         with ThreadPoolExecutor(N_CLIENTS) as pool:
@@ -203,7 +220,7 @@ def report_uploads(address: Address, n: int) -> list[str]:
     is_over = threading.Event()
 
     def look() -> None:
-        paths = [path for name, path in questions().items() if name != "taggram"]
+        paths = [path for name, path in questions(address).items() if name != "taggram"]
         connection = address.connect()
         i = 0
         while not is_over.is_set():
@@ -282,31 +299,32 @@ def wait_for_jobs(address: Address, jobs: Sequence[str]) -> list[str]:
 
 def report_memory(address: Address, minutes: float, pause: float) -> list[str]:
     """Use everything in turn, and look at the memory from time to time."""
-    end = time.monotonic() + 60 * minutes
-    looks = [memory(address)]
-    i = 0
+    begun = time.monotonic()
+    lines = [
+        "## Memory", "",
+        f"{minutes:g} minutes of mixed use by {N_CLIENTS} clients, and an upload each tenth of the time.", "",
+        "| after minutes | answers | memory of the server, MB |",
+        "|---:|---:|---:|",
+        f"| 0 | 0 | {memory(address) / 1e6:.0f} |",
+    ]  # fmt: skip
+    n_answers = 0
     with ThreadPoolExecutor(N_CLIENTS) as pool:
-        while time.monotonic() < end:
-            until = time.monotonic() + 6 * minutes
-
-            parts = [pool.submit(use, address, i + 1000 * k, until, pause) for k in range(N_CLIENTS)]
-            done = sum(part.result() for part in parts)
-            wait_for_jobs(address, [upload(address, make_wav(10_000 + i))])
-            i += done
-            looks.append(memory(address))
-    said = ", ".join(f"{look / 1e6:.0f}" for look in looks)
-    return [
-        "## Memory",
-        "",
-        f"{i} answers in {minutes:g} minutes of mixed use; MB from begin to end: {said}.",
-        "",
-    ]
+        for part in range(1, N_LOOKS + 1):
+            until = begun + 60 * minutes * part / N_LOOKS
+            parts = [pool.submit(use, address, n_answers + 1000 * k, until, pause) for k in range(N_CLIENTS)]
+            n_answers += sum(each.result() for each in parts)
+            (state,) = wait_for_jobs(address, [upload(address, make_wav(10_000 + part))])
+            if state != "done":
+                raise RuntimeError(f"upload {part} ended as {state}")
+            passed = (time.monotonic() - begun) / 60
+            lines.append(f"| {passed:.1f} | {n_answers} | {memory(address) / 1e6:.0f} |")
+    return [*lines, ""]
 
 
 def use(address: Address, first: int, until: float, pause: float) -> int:
     """Ask all kinds of questions in turn until a moment; return how many those were."""
     connection = address.connect()
-    n, paths = 0, list(questions().values())
+    n, paths = 0, list(questions(address).values())
     while time.monotonic() < until:
         address.get(paths[n % len(paths)](first + n), connection)
         n += 1
