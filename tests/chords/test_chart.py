@@ -12,7 +12,7 @@ from taggram.chords.chart import (
     simplify,
     transpose,
 )
-from taggram.chords.harte import QUALITIES
+from taggram.chords.harte import FLATS, QUALITIES
 from taggram.chords.key import estimate_key
 from taggram.chords.result import ChordResult, ChordSegment, Key
 
@@ -40,7 +40,7 @@ def test_transposition_goes_round_and_back() -> None:
     assert transpose(up, -5) == song != up
     assert [chord.root for chord in up.chords] == [5, -1, 2]
     assert up.key == Key(5, "major")
-    assert up.spelling == "flats"
+    assert up.spelling[10] == "Bb"
 
 
 def test_a_capo_lowers_the_shapes() -> None:
@@ -68,7 +68,7 @@ def test_simple_chords_are_triads_and_neighbours_differ() -> None:
 
 
 def test_every_quality_has_a_name_of_its_own() -> None:
-    names = {chord_name(ChordSegment(0, 1, 10, quality, 0, 1), "flats") for quality in QUALITIES}
+    names = {chord_name(ChordSegment(0, 1, 10, quality, 0, 1), FLATS) for quality in QUALITIES}
     assert len(names) == len(QUALITIES)
     assert {"Bb", "Bbm", "Bb7", "Bbm7b5"} < names
 
@@ -101,8 +101,18 @@ def test_minor_songs_are_minor_and_silence_has_no_key() -> None:
 )
 def test_keys_are_spelled_with_few_accidentals(tonic: int, mode: str, name: str) -> None:
     assert Key(tonic, mode).name == name  # type: ignore[arg-type]
-    assert Key(0, "minor").spelling == "flats"
-    assert Key(4, "minor").spelling == "sharps"
+
+
+def test_chords_are_written_as_musicians_write_them_in_the_key() -> None:
+    chords = segments((10, "maj", 0), (4, "7", 4), (8, "dim", 0), (1, "maj", 4), (6, "dim7", 9))
+    written = {
+        Key(0, "major"): ["Bb", "E7/G#", "Abdim", "Db/F", "F#dim7/Eb"],
+        Key(9, "minor"): ["Bb", "E7/G#", "G#dim", "C#/F", "F#dim7/Eb"],
+        Key(11, "minor"): ["A#", "E7/G#", "G#dim", "C#/F", "F#dim7/Eb"],
+    }
+    for key, names in written.items():
+        found = [chord_name(chord, key.spelling) for chord in chords]
+        assert found == names, key
 
 
 def test_a_chart_is_moved_then_shaped_then_simplified() -> None:

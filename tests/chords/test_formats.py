@@ -55,7 +55,7 @@ def test_jams_follows_the_schema() -> None:
     assert (chords["namespace"], key["namespace"]) == ("chord", "key_mode")
     assert [said["value"] for said in chords["data"]] == ["N", "Bb:maj/3", "G:min7", "F:hdim7"]
     assert [said["time"] + said["duration"] for said in chords["data"]] == [1.5, 4.0, 5.25, 61.0]
-    assert key["data"][0]["value"] == "A#:major"
+    assert key["data"][0]["value"] == "Bb:major"
     assert document["file_metadata"]["jams_version"] == "0.3.4"
 
 

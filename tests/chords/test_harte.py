@@ -19,7 +19,7 @@ from taggram.chords.harte import (
 @pytest.mark.parametrize("root", range(12))
 def test_labels_are_a_round_trip(quality: str, root: int) -> None:
     for bass in QUALITIES[quality]:
-        for spelling in ("sharps", "flats"):
+        for spelling in (SHARPS, FLATS):
             chord = parse_chord(format_label(root, quality, bass, spelling=spelling))
             assert chord is not None
             assert (chord.root, chord.quality, chord.bass) == (root, quality, bass)

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import groupby
 
-from taggram.chords.harte import FLATS, SHARPS, Spelling
+from taggram.chords.harte import Spelling, format_degree
 from taggram.chords.result import ChordResult, ChordSegment
+from taggram.chords.spelling import name_degree
 from taggram.chords.vocabulary import VOCABULARIES
 
 NO_CHORD_NAME = "N.C."
@@ -39,14 +40,15 @@ def chord_name(chord: ChordSegment, spelling: Spelling) -> str:
 
     Examples
     --------
-    >>> chord_name(ChordSegment(0, 1, 10, "min7", 3, 1.0), "flats")
+    >>> from taggram.chords.spelling import spell_key
+    >>> chord_name(ChordSegment(0, 1, 10, "min7", 3, 1.0), spell_key("F"))
     'Bbm7/Db'
     """
     if chord.is_nothing:
         return NO_CHORD_NAME
-    names = FLATS if spelling == "flats" else SHARPS
-    bass = f"/{names[(chord.root + chord.bass) % 12]}" if chord.bass else ""
-    return f"{names[chord.root]}{_SUFFIXES[chord.quality]}{bass}"
+    root = spelling[chord.root]
+    bass = f"/{name_degree(root, format_degree(chord.bass, chord.quality))}" if chord.bass else ""
+    return f"{root}{_SUFFIXES[chord.quality]}{bass}"
 
 
 def transpose(result: ChordResult, semitones: int) -> ChordResult:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from taggram.chords.chart import chord_name, list_chord_names
-from taggram.chords.harte import QUALITIES, SHARPS
+from taggram.chords.harte import QUALITIES
 from taggram.chords.midi_file import Note, write_midi
 from taggram.chords.result import DOUBTFUL, ChordResult, ChordSegment
 from taggram.inference.jams import make_annotation, make_document
@@ -79,7 +79,7 @@ def write_jams(result: ChordResult) -> bytes:
     """Write a JAMS document, in the namespaces `chord` and `key_mode`."""
     found = {"chord": list(_chord_observations(result))}
     if result.key is not None:
-        value = f"{SHARPS[result.key.tonic]}:{result.key.mode}"
+        value = f"{result.key.tonic_name}:{result.key.mode}"
         found["key_mode"] = [{"time": 0.0, "duration": result.duration, "value": value, "confidence": None}]
     annotations = [
         make_annotation(namespace, data, annotator={"model": result.model}, duration=result.duration)

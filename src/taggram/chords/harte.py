@@ -18,14 +18,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 NO_CHORD = "N"
 UNKNOWN = "X"
 SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 FLATS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 
-Spelling = Literal["sharps", "flats"]
+Spelling = tuple[str, ...]
+"""Names of the twelve pitch classes, from C."""
 
 QUALITIES: Mapping[str, frozenset[int]] = {
     "maj": frozenset({0, 4, 7}),
@@ -164,18 +164,17 @@ def parse_degree(degree: str) -> int:
     return (_DEGREES[(int(match["number"]) - 1) % 7] + _sharps(match["accidentals"])) % 12
 
 
-def format_label(root: int, quality: str, bass: int = 0, *, spelling: Spelling = "sharps") -> str:
+def format_label(root: int, quality: str, bass: int = 0, *, spelling: Spelling = SHARPS) -> str:
     """Return the label of a chord of one of `QUALITIES`; a root of −1 is no chord.
 
     Examples
     --------
-    >>> format_label(10, "min7", 3, spelling="flats"), format_label(-1, "")
+    >>> format_label(10, "min7", 3, spelling=FLATS), format_label(-1, "")
     ('Bb:min7/b3', 'N')
     """
     if root < 0:
         return NO_CHORD
-    names = SHARPS if spelling == "sharps" else FLATS
-    return f"{names[root]}:{quality}" + (f"/{format_degree(bass, quality)}" if bass else "")
+    return f"{spelling[root]}:{quality}" + (f"/{format_degree(bass, quality)}" if bass else "")
 
 
 def transpose_label(label: str, semitones: int) -> str:

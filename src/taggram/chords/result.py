@@ -7,16 +7,14 @@ is an interval above the root.
 from dataclasses import dataclass
 from typing import Literal
 
-from taggram.chords.harte import FLATS, SHARPS, Spelling, format_label
+from taggram.chords.harte import SHARPS, Spelling, format_label
+from taggram.chords.spelling import TONICS, spell_key
 from taggram.chords.vocabulary import VOCABULARIES, VocabularyName
 
 Mode = Literal["major", "minor"]
 
 DOUBTFUL = 0.4
 """Confidence below which a chord is marked with a question mark."""
-
-# Keys are written with flats where that needs fewer accidentals: F, Bb, Eb, Ab, Db and their relatives.
-_FLAT_MAJOR_KEYS = frozenset({5, 10, 3, 8, 1})
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class ChordSegment:
         """Whether a chord sounds, and the model is not sure which."""
         return not self.is_nothing and self.confidence < DOUBTFUL
 
-    def label(self, spelling: Spelling = "sharps") -> str:
+    def label(self, spelling: Spelling = SHARPS) -> str:
         """Return the name in the syntax of Harte."""
         return format_label(self.root, self.quality, self.bass, spelling=spelling)
 
@@ -84,14 +82,18 @@ class Key:
 
     @property
     def spelling(self) -> Spelling:
-        """Accidentals that its chords are written with."""
-        relative_major = self.tonic if self.mode == "major" else (self.tonic + 3) % 12
-        return "flats" if relative_major in _FLAT_MAJOR_KEYS else "sharps"
+        """How notes are written in it."""
+        return spell_key(self.tonic_name)
+
+    @property
+    def tonic_name(self) -> str:
+        """Such as "Bb"."""
+        return TONICS[self.mode][self.tonic]
 
     @property
     def name(self) -> str:
         """Such as "Bb major"."""
-        return f"{(FLATS if self.spelling == 'flats' else SHARPS)[self.tonic]} {self.mode}"
+        return f"{self.tonic_name} {self.mode}"
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,8 @@ class ChordResult:
 
     @property
     def spelling(self) -> Spelling:
-        """Accidentals that suit the key."""
-        return self.key.spelling if self.key else "sharps"
+        """How notes are written in the key."""
+        return self.key.spelling if self.key else SHARPS
 
     @property
     def confidence(self) -> float:

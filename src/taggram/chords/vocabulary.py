@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from taggram.chords.harte import QUALITIES, Spelling, format_label
+from taggram.chords.harte import QUALITIES, SHARPS, Spelling, format_label
 
 VocabularyName = Literal["majmin", "sevenths", "full"]
 Floats = NDArray[np.float32]
@@ -72,7 +72,7 @@ class Vocabulary:
         root, quality = divmod(state, len(self.groups))
         return root, self.qualities[quality]
 
-    def label(self, state: int, *, spelling: Spelling = "sharps") -> str:
+    def label(self, state: int, *, spelling: Spelling = SHARPS) -> str:
         """Return the name of a state."""
         return format_label(*self.split(state), spelling=spelling)
 
