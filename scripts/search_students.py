@@ -25,7 +25,7 @@ from taggram.lab.evaluation.plots import render
 from taggram.lab.training.default_model import DefaultModelTraining, Plan
 from taggram.lab.training.distillation import DistillationSettings
 from taggram.lab.training.frontier import CANDIDATES, FrontierSearch
-from taggram.lab.training.frontier_page import draw_frontier, for_cost, write_page
+from taggram.lab.training.frontier_page import draw_frontier, write_page
 from taggram.lab.training.integers import Form, Integers, judge_integers
 from taggram.lab.training.movement import Movement, judge_movement
 from taggram.modelfile.cache import DEFAULT_MODEL
@@ -67,7 +67,7 @@ def _write(arguments: argparse.Namespace, search: FrontierSearch, training: Defa
     integers = Integers(**{**found, "forms": (first, second)})
     movement = [Movement(**row) for row in _keep(arguments.runs / "movement.json", lambda: _move(training))]
     for theme in THEMES:
-        picture = render(lambda page: draw_frontier(for_cost(points), page), theme)
+        picture = render(lambda page: draw_frontier(points, page), theme)
         (arguments.pictures / f"{PICTURE}_{theme}.svg").write_bytes(picture)
     arguments.page.write_text(write_page(points, integers, movement, f"../images/{PICTURE}"), "utf-8")
 

@@ -57,7 +57,13 @@ class Candidate:
 
     shape: LeanShape = field(default_factory=LeanShape)
     seed: int = DistillationSettings.seed
-    quietening_db: float = 0.0
+    quietening_db: float = DistillationSettings.quietening_db
+    movement_weight: float = DistillationSettings.movement_weight
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is taught, and hears levels, as what ships: it shows what size and shape do."""
+        return self == Candidate(replace(self.shape, level="absolute"), self.seed)
 
 
 CANDIDATES: Mapping[str, Candidate] = {
@@ -77,8 +83,9 @@ CANDIDATES: Mapping[str, Candidate] = {
     "48 bands, hop 512, width 0.35": Candidate(LeanShape(width=0.35, n_mels=48, hop_length=512)),
     "quietening": Candidate(quietening_db=45.0),
     "relative level": Candidate(LeanShape(level="relative")),
+    "movement weight 1": Candidate(movement_weight=1.0),
 }
-"""Name → what is tried; the first is what ships. The last two are for soft recordings, not for cost."""
+"""Name → what is tried; the first is what ships."""
 
 LEVELS_DB = (0.0, -20.0, -40.0)
 """Changes of level at which the Spearman correlation is measured, too."""
@@ -226,6 +233,7 @@ def settings_for(candidate: Candidate, common: DistillationSettings) -> Distilla
         common,
         seed=candidate.seed,
         quietening_db=candidate.quietening_db,
+        movement_weight=candidate.movement_weight,
         averaging=1 - min(0.5, (1 - full.averaging) * full.n_steps / common.n_steps),
         checkpoint_every=common.n_steps // 2,
         max_band_mask=round(common.max_band_mask * shape.n_mels / usual.n_mels),

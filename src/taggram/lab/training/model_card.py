@@ -21,12 +21,16 @@ from taggram.tags.default_vocabulary import DROPPED, describe_default, is_denial
 SONG_DURATION = 240.0
 """Seconds of the song that costs are stated for."""
 
+WATTS_PER_CORE = 10.0
+"""Assumed: a server processor takes 3 W to 6 W a core, and the rest of the machine about as much."""
+
 TRAINING_DATA = (
     "Distilled from twelve published taggers (MIT and ISC; trained on MagnaTagATune, the Million Song "
     "Dataset and MTG-Jamendo) on the train splits of the 4Q audio emotion set (30 s commercial previews, for "
     "research only) and Emotify (60 s excerpts, CC BY-NC-SA), and on synthetic sounds that are no music. No "
     "audio is in the file."
 )
+RENDERED_DATA = " Renderings of POP909 (MIT) were trained on, too."
 LICENCE = "MIT (the weights; the teachers' and the training data's own terms are in the model card)"
 
 
@@ -114,7 +118,7 @@ def default_specification(
             tag.model_copy(update={"threshold": round(threshold, 4)})
             for tag, threshold in zip(tags, thresholds, strict=True)
         ),
-        training_data=TRAINING_DATA,
+        training_data=TRAINING_DATA + (RENDERED_DATA if training.plan.n_renderings else ""),
         licence=LICENCE,
         paper=architecture.paper,
         metrics=metrics,
@@ -189,6 +193,9 @@ def _facts(
         "Training": f"{settings.n_steps} steps of {settings.clips_per_step} clips × "
         f"{settings.crops_per_clip} crops of 3 s; {_copies(training.plan.n_variations)} of every clip; "
         f"{results.training_hours:.2f} hours of processor time, without the teachers' scores",
+        "Energy of the training": f"about {results.training_hours * WATTS_PER_CORE:.0f} Wh, if a busy core "
+        f"takes {WATTS_PER_CORE:g} W with its share of memory, fans and power supply: an assumption, no "
+        "meter was read; without the teachers' scores",
         "Seed": str(settings.seed),
         "Versions": f"Python {platform.python_version()}, "
         + ", ".join(f"{package} {version(package)}" for package in ("torch", "numpy", "onnxruntime")),
@@ -245,6 +252,8 @@ def _data(training: DefaultModelTraining) -> str:
             for split in ("train", "validation", "test")
         ]
         rows.append(f"| {terms} | " + " | ".join(map(str, counts)) + " |")
+    if training.plan.n_renderings:
+        rows.append(f"| {_RENDERINGS} | {training.plan.n_renderings} | 0 | 0 |")
     note = f"{_VARIATIONS} {_DATA_NOTE}" if training.plan.n_variations else _DATA_NOTE
     return "\n".join(rows) + "\n\n" + note
 
@@ -377,6 +386,7 @@ _TERMS = {
     "4q": "4Q audio emotion set (Panda et al. 2018), 30 s | commercial previews; for research only",
     "emotify": "Emotify (Aljanaki et al. 2015), 60 s | probably CC BY-NC-SA",
 }
+_RENDERINGS = "POP909 (Wang et al. 2020), rendered with several sound fonts, about 36 s | MIT (the scores)"
 _VARIATIONS = """\
 Training adds altered copies of training clips (speed and pitch together, equaliser, level, noise, a \
 second clip at the same time), which the teachers heard and scored themselves."""

@@ -11,7 +11,7 @@ Conventions: correlations are within songs, mean over tags; a scale of n chunks 
 n consecutive chunks were averaged first. Whatever is left at the end of a song is left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -25,7 +25,7 @@ from taggram.lab.training.default_model import DefaultModelTraining, run_file
 Scores = NDArray[np.float32]
 
 SCALES = (1, 2, 4)
-"""In chunks; a song of fewer than two groups does not move."""
+"""In chunks; a song of fewer than two groups does not move and is left out."""
 
 
 @dataclass(frozen=True)
@@ -58,19 +58,15 @@ class Movement:
 def judge_movement(training: DefaultModelTraining, session: Session, split: str) -> list[Movement]:
     """Compare a model file with its teachers within songs, at every scale."""
     clips = training.held_out(split)
-    reference = [clip.reference for clip in clips]
-    scores = [run_file(session, clip.waveform)[0] for clip in clips]
-    singles = training.single_chunk_scores(split)
-    return [
-        _compare(
-            split,
-            scale,
-            [coarser(song, scale) for song in reference],
-            [coarser(song, scale) for song in scores],
-            [np.stack([coarser(teacher, scale) for teacher in song]) for song in singles],
+    heard = list(
+        zip(
+            [clip.reference for clip in clips],
+            [run_file(session, clip.waveform)[0] for clip in clips],
+            training.single_chunk_scores(split),
+            strict=True,
         )
-        for scale in SCALES
-    ]
+    )
+    return [_compare(split, scale, heard) for scale in SCALES]
 
 
 def coarser(song: Scores, scale: int) -> Scores:
@@ -80,13 +76,12 @@ def coarser(song: Scores, scale: int) -> Scores:
     return groups
 
 
-def _compare(
-    split: str,
-    scale: int,
-    reference: Sequence[Scores],
-    scores: Sequence[Scores],
-    singles: Sequence[Scores],
-) -> Movement:
+def _compare(split: str, scale: int, heard: Iterable[tuple[Scores, Scores, Scores]]) -> Movement:
+    """Compare (ensemble's, student's, single teachers') scores of songs at one scale."""
+    moving = [song for song in heard if len(song[0]) >= 2 * scale]
+    reference = [coarser(song, scale) for song, _, _ in moving]
+    scores = [coarser(song, scale) for _, song, _ in moving]
+    singles = [np.stack([coarser(teacher, scale) for teacher in song]) for _, _, song in moving]
     says = ~np.isnan(singles[0][:, 0])
     shared = says.sum(axis=0) > 1
     together = [np.nanmean(song, axis=0) for song in singles]
