@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taggram.audio.peaks import N_PARTS, PeakMeter, pack_peaks, unpack_peaks
+from taggram.audio.peaks import COARSEST, N_PARTS, PeakMeter, pack_peaks, unpack_peaks
 from taggram.errors import ShapeError
 
 RATE = 1000
@@ -33,7 +33,8 @@ def test_a_peak_is_seen_where_it_is(seconds: float) -> None:
         waveform = np.zeros(n_samples, np.float32)
         waveform[place] = -1.0
         peaks = measure(waveform, [n_samples // 2]).result()
-        assert len(peaks.parts) <= 2 * N_PARTS
+        assert len(peaks.parts) <= max(2 * N_PARTS, 2 * seconds / COARSEST)
+        assert seconds / len(peaks.parts) <= max(COARSEST, 64 / RATE)
         assert peaks.parts[:, 0].min() == -127
         for n in (10, 1000):
             drawn = peaks.reduce(n)
@@ -62,3 +63,20 @@ def test_a_waveform_can_be_kept() -> None:
     kept = unpack_peaks(pack_peaks(peaks))
     assert kept.duration == peaks.duration
     np.testing.assert_array_equal(kept.parts, peaks.parts)
+
+
+def test_a_moment_of_a_long_sound_is_as_fine_as_its_parts() -> None:
+    meter = PeakMeter(RATE * 16)
+    second = np.zeros(RATE * 16, np.float32)
+    for number in range(1800):
+        second[:] = 0.0
+        if number == 900:
+            second[RATE * 8] = 1.0
+        meter.add(second)
+    peaks = meter.result()
+    assert len(peaks.parts) <= 2 * 1800 / COARSEST
+    moment, begin = peaks.cut(900.0, 901.0)
+    assert begin == pytest.approx(900.0, abs=COARSEST)
+    assert moment.duration == pytest.approx(1.0, abs=2 * COARSEST)
+    loudest = begin + moment.duration * int(moment.parts[:, 1].argmax()) / len(moment.parts)
+    assert loudest == pytest.approx(900.5, abs=2 * COARSEST)

@@ -89,7 +89,8 @@ def test_peaks_and_evidence(client: TestClient, song: Path) -> None:
     assert len(peaks["minimum"]) == len(peaks["maximum"]) <= 50
     assert max(peaks["maximum"]) > 20 > -20 > min(peaks["minimum"])
     part = client.get(f"{address}/peaks", params={"n": 50, "start": 1.0, "end": 2.0}).json()
-    assert (part["start"], part["end"], part["duration"]) == (1.0, 2.0, peaks["duration"])
+    assert (part["start"], part["end"]) == (pytest.approx(1.0, abs=0.05), pytest.approx(2.0, abs=0.05))
+    assert part["duration"] == peaks["duration"]
     quarter = slice(len(peaks["maximum"]) // 4, len(peaks["maximum"]) // 2)
     assert max(part["maximum"]) == pytest.approx(max(peaks["maximum"][quarter]), abs=3)
     strongest = client.get(address).json()["tags"][0]["name"]

@@ -153,11 +153,12 @@ def peaks(found: AudioPeaks, n: int, start: float = 0.0, end: float | None = Non
     """Return a waveform, or the part of it from `start` to `end`, in at most `n` parts."""
     start = min(start, found.duration)
     end = found.duration if end is None else min(max(start, end), found.duration)
-    parts = found.cut(start, end).reduce(n)
+    cut, begin = found.cut(start, end)
+    parts = cut.reduce(n)
     return Peaks(
         duration=found.duration,
-        start=start,
-        end=end,
+        start=begin,
+        end=min(begin + cut.duration, found.duration),
         minimum=parts[:, 0].tolist(),
         maximum=parts[:, 1].tolist(),
     )

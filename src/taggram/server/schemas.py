@@ -183,7 +183,7 @@ class Moment(BaseModel):
 
 
 class Evidence(BaseModel):
-    """Where a tag is heard most clearly, the strongest first; moments do not overlap."""
+    """Where a tag is heard most clearly, the strongest first; each moment is of another passage."""
 
     tag: str
     moments: list[Moment]

@@ -12,6 +12,8 @@ from taggram.errors import ShapeError
 
 LEAST_DURATION = 3.0
 """Seconds that a moment lasts at least, so that one can hear it."""
+GAP, GAP_SHARE = 10.0, 0.1
+"""Seconds between two moments, or the share of a sound that is shorter: neighbours are one passage."""
 
 
 class Moment(NamedTuple):
@@ -29,8 +31,9 @@ def find_moments(
     chunk_duration: float,
     duration: float,
     n: int = 3,
+    gap: float | None = None,
 ) -> tuple[Moment, ...]:
-    """Return the strongest moments, strongest first; they do not overlap.
+    """Return the strongest moments, strongest first, each from another passage.
 
     Parameters
     ----------
@@ -42,6 +45,8 @@ def find_moments(
         Of a chunk and of the whole sound, in seconds.
     n
         At most this many.
+    gap
+        Least seconds between two moments; None is `GAP`, or less in a short sound. 0 lets them adjoin.
 
     Raises
     ------
@@ -50,18 +55,22 @@ def find_moments(
 
     Examples
     --------
-    >>> find_moments(np.array([0.1, 0.9, 0.5]), np.array([0, 3, 6]), chunk_duration=3, duration=9.0, n=2)
+    >>> scores, times = np.array([0.1, 0.9, 0.5, 0.3]), np.array([0, 3, 6, 9])
+    >>> find_moments(scores, times, chunk_duration=3, duration=12.0, n=2)
+    (Moment(start=3.0, end=6.0, score=0.9), Moment(start=9.0, end=12.0, score=0.3))
+    >>> find_moments(scores, times, chunk_duration=3, duration=12.0, n=2, gap=0)
     (Moment(start=3.0, end=6.0, score=0.9), Moment(start=6.0, end=9.0, score=0.5))
     """
     if scores.shape != chunk_times.shape or scores.ndim != 1:
         raise ShapeError(f"one time is needed for each score, got {chunk_times.shape} and {scores.shape}")
     length = max(chunk_duration, LEAST_DURATION)
+    apart = min(GAP, GAP_SHARE * duration) if gap is None else gap
     found: list[Moment] = []
     for chunk in np.argsort(-scores, kind="stable").tolist():
         start = max(0.0, min(float(chunk_times[chunk]), duration - length))
         end = min(duration, start + length)
         # A hair of overlap comes from rounding, and from the last chunk, which is aligned with the end.
-        if all(end <= other.start + 1e-6 or start >= other.end - 1e-6 for other in found):
+        if all(end + apart <= other.start + 1e-6 or start >= other.end + apart - 1e-6 for other in found):
             found.append(Moment(start, end, float(scores[chunk])))
         if len(found) == n:
             break
