@@ -1482,7 +1482,7 @@ export interface components {
         };
         /**
          * Evidence
-         * @description Where a tag is heard most clearly, the strongest first; moments do not overlap.
+         * @description Where a tag is heard most clearly, the strongest first; each moment is of another passage.
          */
         Evidence: {
             /** Tag */
