@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from taggram.lab.chords.evaluation import (
 )
 from taggram.lab.chords.project import Outcome
 from taggram.lab.chords.report import write_card, write_results
-from taggram.lab.chords.training import Schedule
+from taggram.lab.chords.training import Check, Schedule, TrainingRecord
 from taggram.lab.datasets import Segment, Track
 from taggram.lab.training.shards import save_arrays
 from tests.chords.sounds import LABELS, RATE, SONG, play
@@ -109,16 +110,22 @@ def test_the_page_and_the_card_give_what_was_measured(
                 "condition": np.array(json.dumps(drawn)),
             },
         )
-    outcome = Outcome(recogniser.network.specification, 1234, judgements, fit, Schedule(), 7)
+    record = TrainingRecord((Check(100, 0.7, 0.58), Check(200, 0.8, 0.67)), ((0, 1800), (100, 200)))
+    outcome = Outcome(recogniser.network.specification, 1234, judgements, fit, Schedule(), record, 7)
     tracks = [Track(name.partition("-")[0], tmp_path / "x.mid") for name in ITEMS]
     page = write_results(outcome, outcome, corpus, tracks)
     figure = judgements["majmin"].figures["root"]
     assert f"{figure.mean:.3f} ({figure.interval.low:.3f}–" in page  # type: ignore[union-attr]
     assert "No recorded music with chord labels was at hand" in page
     assert "nan" not in page
+    assert "went from 0.580 to 0.670. It was still learning" in page
+    assert "a schedule of 1800 steps, which was 200 from step 100 on" in page
     card = write_card(outcome, 2_000_000)
     assert "1,234 parameters, 2.0 MB" in card
     assert "MIT" in card
+    assert "a schedule of 1800 steps" in card
+    fresh = replace(outcome, record=TrainingRecord((), ((0, 200),)))
+    assert "a schedule of" not in write_card(fresh, 2_000_000) + write_results(fresh, fresh, corpus, tracks)
 
 
 def test_recordings_are_judged_and_what_is_missing_is_named(

@@ -142,7 +142,13 @@ def test_an_interrupted_run_gives_the_same_network(tmp_path: Path, rng: np.rando
     broken = training("broken")
     with pytest.raises(KeyboardInterrupt):
         broken.run(report_every=3, watch=stop_at(3))
-    continued = training("broken").run(report_every=8).state_dict()
+    again = training("broken")
+    continued = again.run(report_every=8).state_dict()
+    assert [check.step for check in again.record.checks] == [3, 8]
+    assert again.record.lengths == ((0, 8),)
+    longer = ChordTraining(small_model(), replace(SMALL, n_steps=9), items, items[:1], tmp_path / "broken")
+    longer.run()
+    assert longer.record.lengths == ((0, 8), (8, 9))
     for key, value in whole.items():
         torch.testing.assert_close(continued[key], value, rtol=0, atol=0)
 

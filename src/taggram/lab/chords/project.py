@@ -19,7 +19,7 @@ from taggram.lab.chords.evaluation import DecoderFit, Judgement, fit_decoder, ju
 from taggram.lab.chords.export import describe, export_chord_model, reseal, window_of
 from taggram.lab.chords.models import MODELS, ChordModel
 from taggram.lab.chords.statistics import count_chords, count_keys
-from taggram.lab.chords.training import ChordTraining, Schedule
+from taggram.lab.chords.training import ChordTraining, Schedule, TrainingRecord
 from taggram.lab.datasets import load_dataset
 from taggram.modelfile.reader import load_model_file
 from taggram.modelfile.specification import ChordSettings, Metric, Specification
@@ -54,6 +54,8 @@ class Outcome:
         Of the decoder, on validation songs.
     schedule
         Of the training.
+    record
+        How the training went.
     n_training
         Renderings that it was trained on.
     """
@@ -63,6 +65,7 @@ class Outcome:
     judgements: Mapping[VocabularyName, Judgement]
     fit: DecoderFit
     schedule: Schedule
+    record: TrainingRecord
     n_training: int
 
 
@@ -84,7 +87,7 @@ class ChordProject:
         self._pop909 = pop909
         self._schedules = schedules
 
-    def train(self, name: str) -> ChordModel:
+    def train(self, name: str) -> tuple[ChordModel, TrainingRecord]:
         """Train a network, or continue, or return what is trained already."""
         torch.manual_seed(self._schedules[name].seed)
         # Convolutions run 1.5 times faster on a processor with the channels last.
@@ -99,11 +102,11 @@ class ChordProject:
         )
         trained = training.run()
         _log.info("%s: trained in %.0f s", name, time.perf_counter() - begun)
-        return trained
+        return trained, training.record
 
     def finish(self, name: str, output: Path) -> Outcome:
         """Fit the decoder on validation songs, judge on test songs, and write the model file."""
-        model = self.train(name)
+        model, record = self.train(name)
         settings = self._settings(model)
         provisional = self._cache / f"{name}.provisional.onnx"
         export_chord_model(model, self._describe(model, name, settings), provisional)
@@ -129,6 +132,7 @@ class ChordProject:
             judgements=judgements,
             fit=fit,
             schedule=self._schedules[name],
+            record=record,
             n_training=len(self._corpus.paths("train")),
         )
 

@@ -11,7 +11,7 @@ import torch
 
 from taggram.chords.harte import QUALITIES
 from taggram.lab.chords.corpus import EXCERPT, TEST_FONTS, TRAINING_FONTS, ChordCorpus, load_item
-from taggram.lab.chords.evaluation import Judgement, SongJudgement
+from taggram.lab.chords.evaluation import EVIDENCE_WEIGHTS, Judgement, SongJudgement
 from taggram.lab.chords.project import Outcome
 from taggram.lab.chords.statistics import read_key
 from taggram.lab.datasets._base import Track
@@ -21,6 +21,8 @@ from taggram.modelfile.specification import ChordSettings
 
 BARS = {"majmin": 0.80, "root": 0.85, "seg": 0.80}
 """What the project asked for."""
+
+_STILL_LEARNING = 0.01  # more of the validation frames between the last two checks
 
 _COMMAND = (
     "python scripts/train_chord_model.py --shared ../shared --sound-fonts /usr/share/sounds/sf2 --cache DIR "
@@ -65,6 +67,8 @@ def write_results(ours: Outcome, tutorial: Outcome, corpus: ChordCorpus, tracks:
         _tuning(majmin, corpus),
         _keys(majmin, corpus, tracks),
         _speed(majmin, tutorial.judgements["majmin"]),
+        "## About this run\n",
+        _run({"ours": ours, "the tutorial's": tutorial}),
     ]
     return "\n".join(parts)
 
@@ -93,7 +97,7 @@ On {len(majmin.songs)} held-out songs with a held-out sound font (mean over song
 
 {_vocabularies((majmin, full))}
 All results: `docs/results/chords.md`.
-
+{_lengths(ours)}
 ## What it is not good at
 
 - Sevenths and suspended chords: they are rare in the training songs, and mostly heard as the triad on their
@@ -258,6 +262,47 @@ def _speed(ours: Judgement, tutorial: Judgement) -> str:
     return (
         f"- Speed: {ours.times_real_time:.0f} times real time from the waveform, in processor time, "
         f"all vocabularies at once (the tutorial's network: {tutorial.times_real_time:.0f} times).\n"
+    )
+
+
+def _run(outcomes: Mapping[str, Outcome]) -> str:
+    """Say how the trainings went, and what that means for the figures."""
+    lines = []
+    for name, outcome in outcomes.items():
+        lines += [f"- {name}: {said.strip()}" for said in (_lengths(outcome), _end(outcome)) if said]
+    chosen = outcomes["ours"].fit.weights
+    edges = {EVIDENCE_WEIGHTS[0]: "lower", EVIDENCE_WEIGHTS[-1]: "upper"}
+    at_edge = [f"{vocabulary} {weight:g}" for vocabulary, weight in chosen.items() if weight in edges]
+    if at_edge:
+        lines.append(
+            f"- The evidence weights that were chosen lie at an end of what was tried "
+            f"({EVIDENCE_WEIGHTS[0]:g} to {EVIDENCE_WEIGHTS[-1]:g}): {', '.join(at_edge)}."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _lengths(outcome: Outcome) -> str:
+    """Say that the schedule was changed on the way, if it was: a fresh run is not the same then."""
+    (_, first), *later = outcome.record.lengths or [(0, outcome.schedule.n_steps)]
+    if not later:
+        return ""
+    changes = ", ".join(f"{n_steps} from step {since} on" for since, n_steps in later)
+    return (
+        f"\nTraining began with a schedule of {first} steps, which was {changes}; the learning rates of a "
+        "fresh run differ from that.\n"
+    )
+
+
+def _end(outcome: Outcome) -> str:
+    """Say whether the network was still learning when its training ended."""
+    if len(outcome.record.checks) < 2:
+        return ""
+    before, last = outcome.record.checks[-2:]
+    is_unfinished = last.triad > before.triad + _STILL_LEARNING
+    return (
+        f"from step {before.step} to step {last.step}, its last, the share of validation frames with the "
+        f"right triad went from {before.triad:.3f} to {last.triad:.3f}."
+        + (" It was still learning: its figures are a lower bound." if is_unfinished else "")
     )
 
 

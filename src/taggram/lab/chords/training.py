@@ -14,7 +14,7 @@ Conventions: batches are float32 (batch, n_frames, n_bins) and targets int64 (ba
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,6 +72,36 @@ class Schedule:
     seed: int = 1
 
 
+class Check(NamedTuple):
+    """How good a network was on validation songs after so many steps.
+
+    Attributes
+    ----------
+    root, triad
+        Share of frames with the right root; of those on major and minor triads, with root and third.
+    """
+
+    step: int
+    root: float
+    triad: float
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """How a training went, through all its interruptions.
+
+    Attributes
+    ----------
+    checks
+        In order.
+    lengths
+        Step since which the schedule had so many steps; more than one if it was changed on the way.
+    """
+
+    checks: tuple[Check, ...] = ()
+    lengths: tuple[tuple[int, int], ...] = ()
+
+
 class Example(NamedTuple):
     """Spectrum and targets of one item."""
 
@@ -110,6 +140,12 @@ class ChordTraining:
             model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
         )
         self._step = 0
+        self._record = TrainingRecord()
+
+    @property
+    def record(self) -> TrainingRecord:
+        """How the training went so far."""
+        return self._record
 
     def run(self, *, report_every: int = 100, watch: Callable[[int], None] = lambda step: None) -> ChordModel:
         """Train to the end of the schedule, from where the folder's state stands.
@@ -126,14 +162,16 @@ class ChordTraining:
         The mean network.
         """
         self._restore()
+        self._note_length()
         begun, total = time.perf_counter(), 0.0
         while self._step < self._schedule.n_steps:
             total += self._learn()
             if self._step % report_every == 0 or self._step == self._schedule.n_steps:
-                root, third = self.validate()
+                check = Check(self._step, *self.validate())
+                self._record = replace(self._record, checks=(*self._record.checks, check))
                 _log.info(
                     "step %d: loss %.3f, validation root %.4f, maj/min %.4f, %.0f s",
-                    *(self._step, total / report_every, root, third, time.perf_counter() - begun),
+                    *(check.step, total / report_every, check.root, check.triad, time.perf_counter() - begun),
                 )
                 total = 0.0
                 self._save()
@@ -179,12 +217,20 @@ class ChordTraining:
         self._step += 1
         return loss.item()
 
+    def _note_length(self) -> None:
+        """Note from which step on the schedule is as long as now."""
+        lengths, n_steps = self._record.lengths, self._schedule.n_steps
+        if not lengths or lengths[-1][1] != n_steps:
+            self._record = replace(self._record, lengths=(*lengths, (self._step, n_steps)))
+
     def _save(self) -> None:
         state = {
             "step": self._step,
             "model": self._model.state_dict(),
             "mean": self._mean.state_dict(),
             "optimiser": self._optimiser.state_dict(),
+            "checks": [tuple(check) for check in self._record.checks],
+            "lengths": list(self._record.lengths),
         }
         self._state_file.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._state_file.with_suffix(".part")
@@ -199,6 +245,8 @@ class ChordTraining:
         self._model.load_state_dict(state["model"])
         self._mean.load_state_dict(state["mean"])
         self._optimiser.load_state_dict(state["optimiser"])
+        checks = tuple(Check(*check) for check in state["checks"])
+        self._record = TrainingRecord(checks, tuple(tuple(length) for length in state["lengths"]))
         _log.info("continuing at step %d", self._step)
 
 
