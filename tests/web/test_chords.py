@@ -73,7 +73,7 @@ def test_names_are_legible_at_every_zoom(page: "Page", site: Site, medley: Path)
     chords = show_chords(page, site, medley)
     duration = chords[-1]["end"]
     page.get_by_role("slider", name="Timeline").focus()
-    numbers = []
+    numbers: list[int] = []
     for _ in range(4):
         box = lane(page).bounding_box()
         assert box is not None
