@@ -17,6 +17,7 @@ from taggram.inference.report import (
     file_entry,
     jams_document,
     model_entry,
+    select_tags,
     taggram_document,
     to_json,
 )
@@ -59,6 +60,34 @@ def make_result(outcome: Outcome = Outcome.TAGGED, path: str = "a.mp3", message:
 )
 def test_selection(selection: Selection, names: list[str]) -> None:
     assert [tag.name for tag in selection.of(make_result(), SPECIFICATION)] == names
+
+
+@pytest.mark.parametrize("thresholds", ["none", "some", "all"])
+@pytest.mark.parametrize("top_k", [None, 1, 4])
+def test_many_sounds_at_once_are_selected_as_one_by_one(
+    thresholds: str, top_k: int | None, rng: np.random.Generator
+) -> None:
+    n_tags = 12
+    categories: list[Category] = ["genre", "mood", "mood", "instrument", "voice", "voice"] * 2
+    limits = rng.uniform(0.05, 0.7, n_tags)
+    tags = tuple(
+        Tag(name=f"tag {i}", category=categories[i],
+            threshold=None if thresholds == "none" or (thresholds == "some" and i % 2) else limits[i])
+        for i in range(n_tags)
+    )  # fmt: skip
+    specification = SPECIFICATION.model_copy(update={"tags": tags})
+    scores = (rng.random((400, n_tags)) ** 3).astype(np.float32)  # mostly small, as scores are
+    scores[0], scores[1] = 0.0, 1.0
+    found = select_tags(scores, specification, top_k=top_k)
+    selection = Selection(top_k=top_k)
+    sizes = set()
+    for own, chosen in zip(scores.tolist(), found, strict=True):
+        ranked = sorted(range(n_tags), key=lambda i: -own[i])
+        heard = tuple(TagScore(tags[i].name, tags[i].category, own[i]) for i in ranked)
+        expected = {tag.name for tag in selection.of(replace(make_result(), tags=heard), specification)}
+        assert {tags[i].name for i in np.flatnonzero(chosen)} == expected
+        sizes.add(len(expected))
+    assert thresholds != "all" or len(sizes) > 1, "the sounds differ"
 
 
 def test_selection_uses_each_tags_own_threshold() -> None:

@@ -134,7 +134,7 @@ def test_what_was_taught_counts(collection: Collection) -> None:
     np.testing.assert_array_equal(taught.find_matches("dreamy").recording_ids, expected.recording_ids)
     assert {tag.name: tag.is_own for tag in taught.tags}["dreamy"]
     row = int(taught.search("dreamy").rows[0])
-    assert "dreamy" in [tag.name for tag in taught.shown_tags(row)]
+    assert "dreamy" in [tag.name for tag in taught.shown_tags([row])[0]]
     tags.mark("piano", collection.of_style(1)[:3], accepted=True)
     tags.mark("piano", collection.of_style(0)[:3], accepted=False)
     corrected = taught.renewed(library)

@@ -24,6 +24,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from taggram.inference.jams import make_annotation, make_document
 from taggram.inference.result import Outcome, TagResult, TagScore
 from taggram.modelfile.specification import CATEGORIES, Category, Specification
@@ -36,6 +39,7 @@ CLEAR_LEAST = 0.5
 """Part of the odds of its threshold that a tag has at least, to speak for a category alone."""
 CLEAR_LEAD = 1.5
 """How many times as far as the category's next tag it must have come."""
+_LEAST_ODDS = 1e-9
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,41 @@ class Selection:
         return tuple(given[: self.top_k])
 
 
+def select_tags(
+    scores: NDArray[np.floating], specification: Specification, *, top_k: int | None = 10
+) -> NDArray[np.bool_]:
+    """Return what `Selection(top_k).of` reports, of many sounds at once that the model is sure of.
+
+    Parameters
+    ----------
+    scores : shape (n_sounds, n_tags), in [0, 1]
+        In the order of the specification's tags.
+
+    Returns
+    -------
+    shape (n_sounds, n_tags)
+    """
+    values = scores.astype(np.float64)
+    thresholds = np.array([tag.threshold or 0.0 for tag in specification.tags])
+    given = values >= thresholds
+    merit = values
+    if thresholds.all():
+        merit = values.clip(0) * (1 - thresholds) / np.maximum(thresholds * (1 - values), _LEAST_ODDS)
+        categories = np.array([tag.category for tag in specification.tags])
+        for category in CATEGORIES:
+            is_own = categories == category
+            doubtful = np.flatnonzero(is_own & (thresholds < 0.5))
+            if len(doubtful) < 2:
+                continue
+            first, second = -np.partition(-merit[:, doubtful], 1, axis=1)[:, :2].T
+            is_clear = (first >= np.maximum(CLEAR_LEAST, CLEAR_LEAD * second)) & ~given[:, is_own].any(axis=1)
+            given[is_clear, doubtful[merit[is_clear][:, doubtful].argmax(axis=1)]] = True
+    if top_k is not None:
+        left_out = np.argsort(np.where(given, -merit, np.inf), axis=1, kind="stable")[:, top_k:]
+        np.put_along_axis(given, left_out, values=False, axis=1)
+    return given
+
+
 def relative_odds(score: float, threshold: float) -> float:
     """Return the odds of a score in units of the odds of its threshold.
 
@@ -84,8 +123,7 @@ def relative_odds(score: float, threshold: float) -> float:
     >>> relative_odds(0.5, 0.2), relative_odds(0.2, 0.2)
     (4.0, 1.0)
     """
-    least = 1e-9
-    return max(score, 0.0) * (1 - threshold) / max(threshold * (1 - score), least)
+    return max(score, 0.0) * (1 - threshold) / max(threshold * (1 - score), _LEAST_ODDS)
 
 
 def _clear_tags(strength: Mapping[TagScore, float], settled: set[Category]) -> Iterator[TagScore]:

@@ -14,7 +14,7 @@ over rows have shape (n_rows,). A file without scores matches no expression but 
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Lock
@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggram.errors import UnknownNameError
-from taggram.inference.report import Selection
-from taggram.inference.result import Outcome, TagResult, TagScore
+from taggram.inference.report import select_tags
+from taggram.inference.result import TagScore
 from taggram.library.expressions import NUMBER_FIELDS, TEXT_FIELDS, Bools, Floats, fold, matches, named_tags
 from taggram.library.expressions import parse as parse_expression
 from taggram.library.expressions import relevance as relevance_of
@@ -43,7 +43,6 @@ SORTS = ("relevance", "title", "artist", "album", "path", "duration", "year", "a
 _BATCH = 10_000
 _N_FOR_MAP = 20_000  # tracks that say how tags come together
 _N_REMEMBERED = 32  # answers, for the next page
-_N_SHOWN = 20_000  # rows whose tags to show are remembered
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -124,7 +123,6 @@ class Catalogue:
         self._files = files
         self._scores = scores
         self._answers: OrderedDict[tuple[str, str], FoundRows] = OrderedDict()
-        self._shown: OrderedDict[int, tuple[TagScore, ...]] = OrderedDict()
         self._lock = Lock()
         # Of a sound that is no music, no tag counts.
         thresholds = np.array([tag.threshold for tag in scores.tags], np.float32)[:, None]
@@ -266,38 +264,27 @@ class Catalogue:
         step = -(-len(rows) // _N_FOR_MAP) or 1
         return lay_out_tags(self._scores.values[:, rows[::step]])
 
-    def shown_tags(self, row: int) -> tuple[TagScore, ...]:
-        """Return the tags of a track that people should be told of, strongest first."""
-        with self._lock:
-            if row in self._shown:
-                self._shown.move_to_end(row)
-                return self._shown[row]
-        shown = self._choose_tags(row)
-        with self._lock:
-            _remember(self._shown, row, shown, _N_SHOWN)
-        return shown
+    def shown_tags(self, rows: Sequence[int]) -> list[tuple[TagScore, ...]]:
+        """Return the tags of tracks that people should be told of, of each the strongest first."""
+        scores, specification = self._scores, self.model.specification
+        values = scores.values[:, rows].T
+        is_shown = np.zeros(values.shape, np.bool_)
+        is_shown[:, : specification.n_tags] = select_tags(values[:, : specification.n_tags], specification)
+        for place, tag in enumerate(self.tags):
+            if tag.is_own:
+                is_shown[:, place] = values[:, place] >= tag.threshold
+        is_shown[~scores.is_heard[rows] | scores.is_unsure[rows]] = False
+        return [
+            self._as_scores(own, np.flatnonzero(chosen)) for own, chosen in zip(values, is_shown, strict=True)
+        ]
 
-    def _choose_tags(self, row: int) -> tuple[TagScore, ...]:
-        if not self._scores.is_heard[row] or self._scores.is_unsure[row]:
-            return ()
-        specification = self.model.specification
-        values = self._scores.values[:, row].tolist()
-        scored = [
-            TagScore(tag.name, tag.category, value, tag.label if tag.label != tag.name else "")
-            for tag, value in zip(self.tags, values, strict=True)
-        ]
-        of_model = sorted(scored[: specification.n_tags], key=lambda tag: -tag.score)
-        nothing = np.empty(0, np.float32)
-        result = TagResult(
-            Outcome.TAGGED, 0.0, tuple(of_model), nothing, nothing, nothing.astype(np.float64), nothing
+    def _as_scores(self, values: NDArray[np.float32], places: NDArray[np.int64]) -> tuple[TagScore, ...]:
+        order = places[np.argsort(-values[places], kind="stable")]
+        tags = [self.tags[place] for place in order.tolist()]
+        return tuple(
+            TagScore(tag.name, tag.category, score, tag.label if tag.label != tag.name else "")
+            for tag, score in zip(tags, values[order].tolist(), strict=True)
         )
-        own = [
-            score
-            for tag, score in zip(self.tags, scored, strict=True)
-            if tag.is_own and score.score >= tag.threshold
-        ]
-        shown = [*Selection().of(result, specification), *own]
-        return tuple(sorted(shown, key=lambda tag: -tag.score))
 
     def _matching(self, expression: str) -> FoundRows:
         """Return the rows that match, ascending."""

@@ -167,6 +167,7 @@ class Finder:
         self.space = space
         self.index = index
         self._version = version
+        self._analyses: Mapping[int, Analysis | None] = {}  # that the last answer was chosen by
 
     @classmethod
     def open(cls, library: Library, model: ModelRow | None = None) -> "Finder":
@@ -279,6 +280,7 @@ class Finder:
         vector = self.space.query(query.vectors, weighed)
         allowed = self.find(where).recording_ids if where.strip() else None
         choice = Choice(self._library, self.model, query, per_artist, duplicates=duplicates)
+        self._analyses = choice.analyses
         for page in self.pages(vector, allowed, 4 * limit + len(query.seeds) + 10):
             for track in self.tracks(page, query.vectors.mean(axis=0)):
                 if len(choice.taken) == limit:
@@ -317,7 +319,9 @@ class Finder:
         """
         nearest = int(np.argmax(query.vectors @ track.vector))
         seed = query.seeds[nearest].analysis
-        other = self._library.analysis(track.recording_id, self.model)
+        other = self._analyses.get(track.recording_id) or self._library.analysis(
+            track.recording_id, self.model
+        )
         if other is None or not other.outcome.has_tags:
             raise LibraryError(
                 f"{self._library.path}: recording {track.recording_id} was heard again; ask anew"
@@ -479,7 +483,7 @@ class Choice:
         self._per_artist = per_artist
         self._duplicates = duplicates
         self._artists: Counter[str] = Counter()
-        self._analyses: dict[int, Analysis | None] = {}
+        self.analyses: dict[int, Analysis | None] = {}  # that were read to find copies
 
     def consider(self, track: Similar) -> bool:
         """Take a track if it is neither a seed nor a copy, and its artists are not there too often."""
@@ -509,6 +513,6 @@ class Choice:
         )
 
     def _analysis(self, recording_id: int) -> Analysis | None:
-        if recording_id not in self._analyses:
-            self._analyses[recording_id] = self._library.analysis(recording_id, self._model)
-        return self._analyses[recording_id]
+        if recording_id not in self.analyses:
+            self.analyses[recording_id] = self._library.analysis(recording_id, self._model)
+        return self.analyses[recording_id]

@@ -3,7 +3,7 @@
 import base64
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from taggram.audio.peaks import Peaks as AudioPeaks
 from taggram.errors import UnknownNameError
 from taggram.inference.report import Selection, jams_document, taggram_document, to_json
-from taggram.inference.result import TagResult
+from taggram.inference.result import TagResult, TagScore
 from taggram.inference.tagger import NO_MUSIC
 from taggram.library.export import Heard, as_result
 from taggram.library.expressions import fold
 from taggram.library.naming import artist_of, title_of
-from taggram.library.similar import Query, Similar
+from taggram.library.similar import Query, Similar, Why
 from taggram.library.store import Library
 from taggram.library.tracks import FileRow
-from taggram.modelfile.specification import Specification
+from taggram.modelfile.specification import Specification, Tag
 from taggram.server.answers import as_download
 from taggram.server.model_list import describe_tags
 from taggram.server.parameters import TAGGRAM_JSON, Likeness, TaggramForm, Theme
@@ -201,7 +201,7 @@ def sound_of_track(view: View, track_id: int) -> StoredSound:
 def tracks(view: View, files: Sequence[FileRow]) -> list[Track]:
     """Return files of the library as tracks."""
     roots = view.library.roots()
-    return [track(view, file, roots) for file in files]
+    return [_track(file, tags, roots) for file, tags in zip(files, _shown_tags(view, files), strict=True)]
 
 
 def tracks_of_ids(view: View, ids: Iterable[int]) -> list[Track]:
@@ -211,15 +211,20 @@ def tracks_of_ids(view: View, ids: Iterable[int]) -> list[Track]:
     return tracks(view, [files[file_id] for file_id in ids if file_id in files])
 
 
-def track(view: View, file: FileRow, roots: Sequence[Path]) -> Track:
+def track(view: View, file: FileRow) -> Track:
     """Return one file of the library as a track."""
-    shown: list[TrackTag] = []
-    if view.has_listened:
-        row = int(view.catalogue.rows_of(np.array([file.id]))[0])
-        shown = [
-            TrackTag(name=tag.name, display_name=tag.label, category=tag.category, score=round(tag.score, 4))
-            for tag in (view.catalogue.shown_tags(row) if row >= 0 else ())
-        ]
+    return tracks(view, [file])[0]
+
+
+def _shown_tags(view: View, files: Sequence[FileRow]) -> list[tuple[TagScore, ...]]:
+    if not view.has_listened or not files:
+        return [()] * len(files)
+    rows = view.catalogue.rows_of(np.array([file.id for file in files]))
+    found = view.catalogue.shown_tags(rows.clip(0).tolist())
+    return [tags if row >= 0 else () for row, tags in zip(rows.tolist(), found, strict=True)]
+
+
+def _track(file: FileRow, tags: Sequence[TagScore], roots: Sequence[Path]) -> Track:
     return Track(
         id=file.id,
         title=text(title_of(file)),
@@ -227,7 +232,10 @@ def track(view: View, file: FileRow, roots: Sequence[Path]) -> Track:
         album=text(next(iter(file.fields.get("album", ())), "")),
         duration=file.duration,
         path=relative_path(file.path, roots),
-        tags=shown,
+        tags=[
+            TrackTag(name=tag.name, display_name=tag.label, category=tag.category, score=round(tag.score, 4))
+            for tag in tags
+        ],
         fields={text(name): [text(value) for value in values] for name, values in file.fields.items()},
         outcome=file.outcome,
         message=text(file.message),
@@ -267,21 +275,22 @@ def recordings_of(library: Library, track_ids: Sequence[int]) -> list[int]:
 
 def similar_tracks(view: View, query: Query, likeness: Likeness) -> list[SimilarTrack]:
     """Return the tracks nearest to a query, and why."""
-    found = view.finder.similar(
+    finder = view.finder
+    found = finder.similar(
         query,
         limit=likeness.n,
         weights=likeness.weights,
         per_artist=likeness.per_artist,
         where=likeness.where,
     )
-    return [_similar_track(view, query, one) for one in found]
-
-
-def _similar_track(view: View, query: Query, found: Similar) -> SimilarTrack:
-    why = view.finder.why(query, found)
     labels = {tag.label: tag for tag in view.catalogue.model.specification.tags}
+    likenesses = zip(tracks(view, [one.file for one in found]), found, strict=True)
+    return [_similar_track(track, one, finder.why(query, one), labels) for track, one in likenesses]
+
+
+def _similar_track(track: Track, found: Similar, why: Why, labels: Mapping[str, Tag]) -> SimilarTrack:
     return SimilarTrack(
-        track=track(view, found.file, view.library.roots()),
+        track=track,
         similarity=round(found.similarity, 4),
         facets={facet: round(value, 4) for facet, value in found.facets.items()},
         shared_tags=[

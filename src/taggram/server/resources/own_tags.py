@@ -78,10 +78,10 @@ def list_suggestions(
     """List the tracks about which an answer would teach most."""
     with server.shelf.view() as view:
         found = OwnTags(view.library).suggest(name, view.catalogue.model, n)
-        roots = view.library.roots()
+        tracks = presentation.tracks(view, [one.file for one in found])
         return [
-            Suggestion(track=presentation.track(view, one.file, roots), score=round(one.score, 4))
-            for one in found
+            Suggestion(track=track, score=round(one.score, 4))
+            for track, one in zip(tracks, found, strict=True)
         ]
 
 
@@ -163,14 +163,6 @@ def _detail(view: View, name: str) -> OwnTagDetail:
     tag = tags.get(name)
     given = tags.examples(tag.name)
     files = view.library.files_of(e.recording_id for e in given if e.recording_id is not None)
-    roots = view.library.roots()
-    examples = [
-        Example(
-            track=presentation.track(view, files[e.recording_id][0], roots)
-            if e.recording_id in files
-            else None,
-            is_accepted=e.is_accepted,
-        )
-        for e in given
-    ]
+    tracks = dict(zip(files, presentation.tracks(view, [own[0] for own in files.values()]), strict=True))
+    examples = [Example(track=tracks.get(e.recording_id or 0), is_accepted=e.is_accepted) for e in given]
     return OwnTagDetail(**dict(_describe(view, tags, tag)), examples=examples)

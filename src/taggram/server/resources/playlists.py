@@ -53,10 +53,10 @@ def make_playlist(
         playlist = _make(view, wish)
         if format_ is not None:
             return _download(playlist, format_, view.library.roots())
-        roots = view.library.roots()
+        tracks = presentation.tracks(view, [entry.file for entry in playlist.entries])
         entries = [
-            PlaylistEntry(track=presentation.track(view, entry.file, roots), reason=entry.reason)
-            for entry in playlist.entries
+            PlaylistEntry(track=track, reason=entry.reason)
+            for track, entry in zip(tracks, playlist.entries, strict=True)
         ]
         return Playlist(
             title=playlist.title, duration=playlist.duration, tracks=entries, how=_without_paths(playlist.how)

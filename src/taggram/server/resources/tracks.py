@@ -108,7 +108,7 @@ def read_track(track_id: Id, server: Context) -> TrackDetail:
     """Say all that is known of a track."""
     with server.shelf.view() as view:
         file = find_track(view.library, track_id)
-        track = presentation.track(view, file, view.library.roots())
+        track = presentation.track(view, file)
         try:
             sound = presentation.sound_of_track(view, track_id)
         except TaggramError:  # it waits, or holds nothing to hear; its outcome says so
