@@ -164,6 +164,28 @@ def test_zoom(page: "Page", medley: Path) -> None:
     wait_until(page, whole.is_enabled)
 
 
+def test_a_zoomed_waveform_is_asked_for_in_detail(page: "Page", site: Site, medley: Path) -> None:
+    whole = site.get(f"analyses/{listen(page, medley)}/peaks?n=8000")
+    wave = page.locator(".wave canvas").first
+    page.get_by_role("slider", name="Timeline").focus()
+    with page.expect_response(lambda answer: "/peaks?" in answer.url and "start=" in answer.url) as found:
+        for _ in range(6):
+            page.keyboard.press("+")
+    asked = {key: float(value) for key, value in re.findall(r"(start|end)=([\d.]+)", found.value.url)}
+    detail = found.value.json()
+    assert (detail["start"], detail["end"]) == (
+        pytest.approx(asked["start"], abs=0.05),
+        pytest.approx(asked["end"], abs=0.05),
+    )
+    seconds = detail["end"] - detail["start"]
+    assert len(detail["maximum"]) / seconds > 1.5 * len(whole["maximum"]) / whole["duration"]
+    pixels = "canvas => canvas.toDataURL()"
+    drawn = wave.evaluate(pixels)
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("button", name="Whole song").click()
+    wait_until(page, lambda: wave.evaluate(pixels) != drawn)
+
+
 def test_keyboard(page: "Page", medley: Path) -> None:
     listen(page, medley)
     timeline = page.get_by_role("slider", name="Timeline")
