@@ -4,14 +4,17 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner, Result
 
 from taggram.cli.main import app
 from taggram.errors import RecipeError
+from taggram.inference.session import Session
 from taggram.lab.datasets import ArtistLeakageWarning, load_dataset, prepare
 from taggram.lab.datasets.synthetic import render
+from taggram.modelfile.cache import SHIPPED_MODELS
 from taggram.modelfile.reader import load_model_file
 
 RECIPE = """\
@@ -111,6 +114,38 @@ def test_fit(place: Path, options: tuple[object, ...], tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert load_model_file(tmp_path / "model" / "model.onnx").specification.chunk_duration == 3
     assert "classifier: logistic_regression" in (tmp_path / "model" / "recipe.yaml").read_text("utf-8")
+
+
+def test_finetune(run: Path, options: tuple[object, ...], tmp_path: Path) -> None:
+    start = run / "model.onnx"
+    done = taggram("finetune", start, "synthetic", *options, tmp_path / "renewed.onnx")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith(f"{tmp_path / 'renewed.onnx'}: 10 tags, ROC-AUC 0.")
+    assert same_embedding(start, tmp_path / "renewed.onnx")
+    chords = taggram("finetune", SHIPPED_MODELS / "chords.onnx", "synthetic", *options, tmp_path / "x.onnx")
+    assert "is a model of chords" in str(chords.exception)
+    refused = taggram("finetune", start, "synthetic", *options, tmp_path / "other.onnx", "seed=2")
+    assert "go with --whole" in refused.output
+
+    changes = ("schedule.epochs=1", "schedule.learning_rate=0.01")
+    command = ("finetune", start, "synthetic", *changes, "--whole", *options, tmp_path / "whole")
+    done = taggram(*command)
+    assert done.exit_code == 0, done.output
+    assert "best epoch 0" in done.stdout
+    assert not same_embedding(start, tmp_path / "whole" / "model.onnx")
+    recipe = (tmp_path / "whole" / "recipe.yaml").read_text("utf-8")
+    assert f"initial_weights: {start}" in recipe
+    about = load_model_file(tmp_path / "whole" / "model.onnx").specification
+    assert about.training_data.endswith("; began with cnn_mel-synthetic")
+    assert "; its beginning: of whoever trained it" in about.licence
+    assert taggram(*command, "--resume").exit_code == 0
+
+
+def same_embedding(first: Path, second: Path) -> bool:
+    sessions = [Session(load_model_file(path)) for path in (first, second)]
+    waveforms = np.random.default_rng(0).normal(0, 0.1, (2, 16_000)).astype(np.float32)
+    before, after = (session.run(waveforms)[1] for session in sessions)
+    return np.allclose(before, after, atol=1e-5)
 
 
 @pytest.mark.parametrize("command", ["train", "fit", "finetune"])

@@ -14,6 +14,7 @@ from taggram.inference.session import Session
 from taggram.lab.evaluation.cost import count_graph
 from taggram.lab.export import compare_front_ends, draw_in_front_end, export_model
 from taggram.lab.models import MODELS, TaggingModel
+from taggram.lab.training.model_file_network import ModelFileNetwork
 from taggram.modelfile.reader import ModelFile, load_model_file
 from taggram.modelfile.specification import PowerSpectrogram, Specification, Tag, Waveform
 from tests.lab.training.small import SmallNetwork
@@ -62,14 +63,22 @@ def exported(small: SmallNetwork, tmp_path: Path) -> ModelFile:
     return load_model_file(tmp_path / "small.onnx")
 
 
-@pytest.mark.parametrize("name", MODELS.names())
-def test_every_architecture_gives_its_own_numbers(name: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module", params=MODELS.names())
+def architecture(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[TaggingModel, ModelFile]:
+    """Every architecture and its model file."""
     torch.manual_seed(0)
-    model = MODELS.get(name)(3).eval()
-    path = tmp_path / "model.onnx"
+    model = MODELS.get(request.param)(3).eval()
+    path = tmp_path_factory.mktemp(request.param) / "model.onnx"
     written = export_model(model, describe(model), path)
     model_file = load_model_file(path)
     assert model_file.specification == written
+    return model, model_file
+
+
+def test_every_architecture_gives_its_own_numbers(architecture: tuple[TaggingModel, ModelFile]) -> None:
+    model, model_file = architecture
     session, waveforms = Session(model_file), music(model, 7)
     scores, embedding = session.run(waveforms)
     with torch.inference_mode():
@@ -82,6 +91,23 @@ def test_every_architecture_gives_its_own_numbers(name: str, tmp_path: Path) -> 
     n_numbers, gflop = count_graph(model_file)
     assert gflop == pytest.approx(count_by_torch(model), rel=1e-6)
     assert n_numbers >= 0.99 * sum(parameter.numel() for parameter in model.parameters())
+
+
+def test_the_network_of_every_file_can_be_trained_on(architecture: tuple[TaggingModel, ModelFile]) -> None:
+    model, model_file = architecture
+    network = ModelFileNetwork(model_file, 4)
+    waveforms = torch.from_numpy(music(model, 2))
+    found = network.embed(waveforms)
+    with torch.no_grad():
+        expected = model.embed(waveforms)
+    scale = float(expected.abs().max())
+    torch.testing.assert_close(found.detach() / scale, expected / scale, rtol=0, atol=1e-5)
+    torch.autograd.backward(network.head(found).square().sum())
+    gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
+    assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients.values())
+    n_learned, n_parameters = (sum(p.numel() for p in m.parameters()) for m in (network, model))
+    # What is folded into another layer is gone; filter banks and other tables would be many more.
+    assert 0.98 * n_parameters < n_learned < 1.002 * n_parameters
 
 
 def count_by_torch(model: TaggingModel) -> float:

@@ -2,9 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from taggram.lab.training.recipe import Recipe
 
 
 def run(
@@ -33,6 +36,31 @@ def run(
 
     need_laboratory("training")
     from taggram.lab.training.recipe import Recipe
+
+    train_and_report(
+        Recipe.load(recipe, changes or ()),
+        root=root,
+        cache=cache,
+        output=output,
+        resume=resume,
+        weights=weights,
+        allow_artist_leakage=allow_artist_leakage,
+        quiet=quiet,
+    )
+
+
+def train_and_report(
+    recipe: "Recipe",
+    *,
+    root: Path,
+    cache: Path,
+    output: Path,
+    resume: bool = False,
+    weights: Path | None = None,
+    allow_artist_leakage: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Train by a recipe: one line for each epoch, TensorBoard, and what came out."""
     from taggram.lab.training.run import TensorBoardLog
     from taggram.lab.training.train import train
 
@@ -45,7 +73,7 @@ def run(
 
     try:
         progress = train(
-            Recipe.load(recipe, changes or ()),
+            recipe,
             root=root,
             cache=cache,
             folder=output,
@@ -56,7 +84,7 @@ def run(
         )
     except KeyboardInterrupt:
         print(f"taggram: stopped; continue with --resume --output {output}", file=sys.stderr)
-        raise typer.Exit(1) from None
+        raise typer.Exit(130) from None
     print(f"{output / 'model.onnx'}: best epoch {progress.best_epoch}, loss {progress.best_loss:.4f}")
 
 

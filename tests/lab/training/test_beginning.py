@@ -8,11 +8,12 @@ import torch
 
 from taggram.errors import RecipeError, UnknownNameError
 from taggram.lab.models import MODELS, TaggingModel
-from taggram.lab.training.beginning import build_model
+from taggram.lab.training.beginning import build_model, describe_beginning, sample_rate_of
 from taggram.lab.training.recipe import Recipe
 from taggram.lab.training.run import RunFolder
 from taggram.lab.weights.fetch import download_path
 from taggram.lab.weights.published import find_checkpoint
+from taggram.modelfile.reader import load_model_file
 
 
 def recipe_of(**changes: Any) -> Recipe:
@@ -60,6 +61,23 @@ def test_an_earlier_run_gives_all_but_the_last_layer(earlier: tuple[Path, Taggin
 def test_what_does_not_fit_is_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises((RecipeError, UnknownNameError), match=said):
         build_model(recipe_of(**changes), 3)
+
+
+def test_a_model_file_brings_its_network_along(tiny_model: Path) -> None:
+    about = load_model_file(tiny_model).specification
+    recipe = recipe_of(model=about.architecture, initial_weights=str(tiny_model))
+    assert sample_rate_of(recipe) == about.sample_rate
+    assert describe_beginning(recipe) == (about.name, about.licence)
+    assert build_model(recipe, 7).n_tags == 7
+    with pytest.raises(RecipeError, match=f"say model={about.architecture}, without"):
+        build_model(recipe_of(initial_weights=str(tiny_model)), 7)
+
+
+def test_what_a_run_begins_with_is_named(earlier: tuple[Path, TaggingModel]) -> None:
+    assert describe_beginning(recipe_of()) is None
+    checkpoint = find_checkpoint("fcn-msd")
+    assert describe_beginning(recipe_of(initial_weights="fcn-msd")) == ("fcn-msd", checkpoint.licence)
+    assert describe_beginning(recipe_of(initial_weights=str(earlier[0]))) == ("run", "of whoever trained it")
 
 
 def test_a_run_of_another_network_is_refused(earlier: tuple[Path, TaggingModel], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The model that a run begins with: fresh, with published weights, or with those of an earlier run."""
+"""The model that a run begins with: fresh, or with the weights of a checkpoint, a run or a model file."""
 
 from pathlib import Path
 
@@ -6,10 +6,13 @@ import torch
 
 from taggram.errors import RecipeError
 from taggram.lab.models import MODELS, TaggingModel
+from taggram.lab.training.model_file_network import ModelFileNetwork
 from taggram.lab.training.recipe import Recipe
 from taggram.lab.training.run import RunFolder
 from taggram.lab.weights.fetch import download_path
 from taggram.lab.weights.published import PublishedCheckpoint, find_checkpoint, load_published
+from taggram.modelfile.cache import SUFFIX
+from taggram.modelfile.reader import load_model_file
 from taggram.registry import check_options
 
 
@@ -30,19 +33,42 @@ def build_model(recipe: Recipe, n_tags: int, weights: Path | None = None) -> Tag
     RecipeError
         If the weights are not there, or are those of another network.
     ModelFileError
-        If the file of the published weights is damaged.
+        If the file of the weights is damaged, or a model file holds a network that cannot be trained on.
     """
     torch.manual_seed(recipe.seed)
     if recipe.initial_weights is None:
         if recipe.freeze:
             raise RecipeError("freeze needs initial_weights: a frozen network must have learned something")
         return build_fresh(recipe, n_tags)
-    if (run := Path(recipe.initial_weights)).is_dir():
-        model = _load_run(run, recipe)
+    if (path := Path(recipe.initial_weights)).is_dir():
+        model = _load_run(path, recipe)
+    elif path.suffix == SUFFIX:
+        return _load_model_file(path, recipe, n_tags)
     else:
         model = _load_published(find_checkpoint(recipe.initial_weights), recipe, weights)
     model.reset_head(n_tags)
     return model
+
+
+def sample_rate_of(recipe: Recipe) -> int:
+    """Return the sample rate of the recipe's model in Hz; an option may change that of its architecture."""
+    if recipe.initial_weights is not None and (path := Path(recipe.initial_weights)).suffix == SUFFIX:
+        return load_model_file(path).specification.sample_rate
+    return build_fresh(recipe, n_tags=1).architecture.sample_rate
+
+
+def describe_beginning(recipe: Recipe) -> tuple[str, str] | None:
+    """Return name and licence of the weights that a run begins with; None if it begins afresh."""
+    if recipe.initial_weights is None:
+        return None
+    path = Path(recipe.initial_weights)
+    if not path.is_dir() and path.suffix != SUFFIX:
+        checkpoint = find_checkpoint(recipe.initial_weights)
+        return checkpoint.name, checkpoint.licence
+    if path.is_dir() and not (path := path / f"model{SUFFIX}").is_file():
+        return path.parent.name, "of whoever trained it"
+    about = load_model_file(path).specification
+    return about.name, about.licence
 
 
 def build_fresh(recipe: Recipe, n_tags: int) -> TaggingModel:
@@ -72,6 +98,16 @@ def _load_run(folder: Path, recipe: Recipe) -> TaggingModel:
             f"{recipe.model_options}; its recipe.yaml says which"
         ) from error
     return model
+
+
+def _load_model_file(path: Path, recipe: Recipe, n_tags: int) -> TaggingModel:
+    model_file = load_model_file(path)
+    architecture = model_file.specification.architecture
+    if recipe.model != architecture or recipe.model_options:
+        raise RecipeError(
+            f"{path}: a model file brings its network along: say model={architecture}, without model_options"
+        )
+    return ModelFileNetwork(model_file, n_tags)
 
 
 def _load_published(checkpoint: PublishedCheckpoint, recipe: Recipe, weights: Path | None) -> TaggingModel:

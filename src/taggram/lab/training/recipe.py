@@ -78,7 +78,8 @@ class Recipe(_Strict):
     model, model_options
         Architecture, and the arguments of its constructor that differ from its defaults.
     initial_weights
-        Published checkpoint, or folder of an earlier run, to start from; None is a fresh start.
+        Published checkpoint, folder of an earlier run, or model file (`….onnx`), to start from; None is a
+        fresh start.
     freeze
         Train only a new last layer; needs `initial_weights`.
     unit
@@ -173,11 +174,11 @@ def read_document(path: Path, changes: Iterable[str] = ()) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise RecipeError(f"{path}: a recipe is a list of `key: value`, found {type(document).__name__}")
     for change in changes:
-        _apply(document, change)
+        apply_change(document, change)
     return document
 
 
-def _apply(document: dict[str, Any], change: str) -> None:
+def apply_change(document: dict[str, Any], change: str) -> None:
     """Set one dotted key of a document: `schedule.epochs=5`."""
     import yaml
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from taggram import __version__
 from taggram.lab.export import export_model
 from taggram.lab.models import TaggingModel
-from taggram.lab.training.beginning import build_fresh, build_model
+from taggram.lab.training.beginning import build_model, describe_beginning, sample_rate_of
 from taggram.lab.training.data import TrainingData, load_data
 from taggram.lab.training.processes import join_processes
 from taggram.lab.training.recipe import Recipe
@@ -53,10 +53,12 @@ def train(
         If recipe, data and folder do not fit together.
     """
     join_processes()
-    # An option may change the sample rate, so a model is asked, and not its class.
-    sample_rate = build_fresh(recipe, n_tags=1).architecture.sample_rate
     data = load_data(
-        recipe.dataset, root, cache, sample_rate=sample_rate, allow_artist_leakage=allow_artist_leakage
+        recipe.dataset,
+        root,
+        cache,
+        sample_rate=sample_rate_of(recipe),
+        allow_artist_leakage=allow_artist_leakage,
     )
     model = build_model(recipe, len(data.annotations.vocabulary), weights)
     run = RunFolder(folder)
@@ -79,7 +81,9 @@ def _specification(
         split="validation",
         split_fingerprint=data.annotations.fingerprint("validation"),
     )
-    start = f"; began with {recipe.initial_weights}" if recipe.initial_weights else ""
+    beginning = describe_beginning(recipe)
+    start = f"; began with {beginning[0]}" if beginning else ""
+    licence = f"; its beginning: {beginning[1]}" if beginning else ""
     return Specification(
         name=f"{recipe.model}-{data.dataset.name.replace(':', '-')}",
         architecture=recipe.model,
@@ -91,7 +95,7 @@ def _specification(
         embedding_dim=model.embedding_dim,
         tags=describe(data.annotations.vocabulary),
         training_data=f"{data.dataset.title}, split train ({data.dataset.licence}){start}",
-        licence=f"of whoever trained it; the data: {data.dataset.licence}",
+        licence=f"of whoever trained it; the data: {data.dataset.licence}{licence}",
         paper=f"{about.paper}; trained by Taggram {__version__}",
         metrics=(loss,),
     )

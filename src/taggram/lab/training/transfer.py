@@ -1,14 +1,15 @@
-"""New tags on a finished model file: a new last layer on its frozen embedding.
+"""New tags on a finished model file: a new last layer on its frozen embedding, or a recipe to train all.
 
-The embedding of every chunk is computed once, by the runtime; a logistic regression on them becomes
-the last layer of a new model file. Its strength of regularisation is chosen on the validation split,
-by the clips' scores.
+For a new last layer, the embedding of every chunk is computed once, by the runtime; a logistic regression
+on them becomes the last layer of a new model file. Its strength of regularisation is chosen on the
+validation split, by the clips' scores. `make_whole_recipe` is for training the whole network on.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,8 +21,10 @@ from taggram.inference.session import Session
 from taggram.lab.metrics.ranking import roc_auc
 from taggram.lab.training.clips import Clips
 from taggram.lab.training.data import load_data
+from taggram.lab.training.model_file_network import front_end_of, nodes_behind
+from taggram.lab.training.recipe import Recipe, apply_change
 from taggram.modelfile.container import seal
-from taggram.modelfile.reader import ModelFile
+from taggram.modelfile.reader import ModelFile, load_model_file
 from taggram.modelfile.specification import Metric, Specification
 from taggram.modelfile.writer import write_model_file
 from taggram.tags.vocabularies import describe
@@ -99,10 +102,13 @@ def finetune(
 
     Raises
     ------
+    ModelFileError
+        If it is no model of tags.
     DatasetError
         If the copy is incomplete, or the cache has another sample rate than the model.
     """
     spec = model_file.specification
+    front_end_of(model_file)
     data = load_data(
         dataset, root, cache, sample_rate=spec.sample_rate, allow_artist_leakage=allow_artist_leakage
     )
@@ -126,6 +132,22 @@ def finetune(
     specification = spec.model_copy(update=update)
     write_model_file(output, seal(replace_head(model_file, head, specification), specification))
     return specification
+
+
+def make_whole_recipe(model_file: Path, dataset: str, changes: Iterable[str] = ()) -> Recipe:
+    """Return the recipe that trains the whole network of a model file on, at a low rate.
+
+    `changes` are those of `Recipe.load`, such as `schedule.epochs=3`.
+    """
+    document: dict[str, Any] = {
+        "dataset": dataset,
+        "model": load_model_file(model_file).specification.architecture,
+        "initial_weights": str(model_file),
+        "schedule": {"name": "cosine", "epochs": 10, "learning_rate": 2e-4},
+    }
+    for change in changes:
+        apply_change(document, change)
+    return Recipe.parse(document, source=f"recipe for {dataset}")
 
 
 def embed_clips(session: Session, clips: Clips) -> Embedded:
@@ -167,7 +189,7 @@ def replace_head(model_file: ModelFile, head: Head, specification: Specification
     """
     model = onnx.load_from_string(model_file.data)
     graph = model.graph
-    kept = _nodes_behind(graph, "embedding")
+    kept = copy.deepcopy(nodes_behind(graph, "embedding"))
     last = "Softmax" if specification.task == "multi_class" else "Sigmoid"
     new = [
         helper.make_node("Gemm", ["embedding", "head.weight", "head.bias"], ["head.logits"]),
@@ -189,17 +211,6 @@ def replace_head(model_file: ModelFile, head: Head, specification: Specification
     onnx.checker.check_model(model)
     data: bytes = model.SerializeToString()
     return data
-
-
-def _nodes_behind(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
-    """Return the nodes that `output` depends on, in their order."""
-    needed = {output}
-    kept = []
-    for node in reversed(graph.node):
-        if needed & set(node.output):
-            needed |= set(node.input)
-            kept.append(copy.deepcopy(node))
-    return kept[::-1]
 
 
 def _fit(training: Embedded, task: str, strength: float) -> Head:
