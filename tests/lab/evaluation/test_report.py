@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
@@ -109,6 +110,19 @@ def test_plots_have_the_colours_of_their_page(make_evaluation: Make, task: str) 
         assert light.convert("RGB").getpixel((1, 1)) == (255, 255, 255), name
         assert dark.convert("RGB").getpixel((1, 1)) == (13, 16, 23), name
         assert len(set(light.convert("RGB").get_flattened_data())) > 20, f"{name} is almost empty"
+
+
+@pytest.mark.parametrize("task", ["multi_label", "multi_class"])
+def test_nothing_is_cut_off(make_evaluation: Make, task: str) -> None:
+    tags = tuple(f"{letter} tag with a very long name" for letter in "abcdef")
+    for name, draw in drawings(make_evaluation(tags=tags, task=task)).items():
+        canvas = draw(plots.Page("light"))
+        renderer = FigureCanvasAgg(canvas).get_renderer()  # type: ignore[no-untyped-call]
+        canvas.draw(renderer)
+        inner, outer = canvas.get_tightbbox(renderer), canvas.bbox_inches
+        assert min(inner.x0, inner.y0) >= 0, name
+        assert inner.x1 <= outer.x1, name
+        assert inner.y1 <= outer.y1, name
 
 
 def test_plots_are_valid_and_the_same_every_time(make_evaluation: Make) -> None:

@@ -194,7 +194,8 @@ def _draw_bars(
 
 def draw_curves(evaluation: Evaluation, figures: Figures, page: Page) -> Canvas:
     """Draw ROC and precision–recall curves: every tag thin, the pooled pairs bold, extremes by name."""
-    canvas = Canvas(figsize=(12.6, 4.9), layout="constrained")
+    # Wide enough for two square panels, each with a legend of the longest labels beside it.
+    canvas = Canvas(figsize=(14.4, 4.9), layout="constrained")
     left, right = canvas.subplots(1, 2)
     _draw_curve_panel(left, evaluation, figures.per_tag["roc_auc"].metric.values, ranking.roc_curve, page)
     left.plot([0, 1], [0, 1], color=page.muted, lw=0.8, ls=(0, (2, 3)))
@@ -320,7 +321,7 @@ def _draw_tag_confusion(evaluation: Evaluation, page: Page) -> Canvas:
     with_tag = evaluation.y_true[:, kept].astype(float)
     mean_scores = with_tag.T @ evaluation.y_score[:, kept] / n_clips[kept][:, None]
     names = [evaluation.tags[tag] for tag in kept]
-    size = 2.4 + 0.19 * len(kept)
+    size = max(4.2, 2.4 + 0.19 * len(kept))
     canvas = Canvas(figsize=(size + 0.9, size), layout="constrained")
     axis = canvas.subplots()
     image = _draw_matrix(axis, mean_scores, names, page, vmax=max(float(mean_scores.max()), 1e-6))
@@ -330,7 +331,7 @@ def _draw_tag_confusion(evaluation: Evaluation, page: Page) -> Canvas:
     bar = canvas.colorbar(image, ax=axis, shrink=0.5, aspect=30, pad=0.01)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=7)
-    axis.set_title("Mean score of each tag (column) in clips that have a tag (row)")
+    axis.set_title("Mean score of each tag (column)\nin clips that have a tag (row)")
     return canvas
 
 
