@@ -73,6 +73,16 @@ def _write_model_page() -> None:
     (GENERATED / "architectures.md").write_text("\n".join(page), encoding="utf-8")
 
 
+def _write_merge_page() -> None:
+    from taggram.lab.datasets import MERGES
+
+    page = ["# Merged tags", "", "What `taggram.lab.datasets.merge_tags` merges by itself.", "",
+            "| merged tag | stands for |", "|---|---|"]  # fmt: skip
+    page += [f"| {merged} | {', '.join(tags)} |" for merged, tags in MERGES.items()]
+    (GENERATED / "merges.md").write_text("\n".join([*page, ""]), encoding="utf-8")
+
+
 GENERATED.mkdir(exist_ok=True)
 _write_command_pages()
 _write_model_page()
+_write_merge_page()

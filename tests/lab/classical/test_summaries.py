@@ -74,6 +74,14 @@ def test_mean_and_deviation(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(found, np.concatenate([given[0].mean(1), given[0].std(1)]), atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["dct_1d", "dct_2d"])
+def test_a_dct_has_no_more_coefficients_than_the_feature_has_numbers(
+    name: str, rng: np.random.Generator
+) -> None:
+    given = [feature[:, :4] for feature in features(rng, 2)]
+    assert apply(SUMMARIES.get(name)((SHAPE[0], 4)).eval(), given).shape == (2, SHAPE[0] * 4)
+
+
 def test_dct_agrees_with_scipy(rng: np.random.Generator) -> None:
     given = features(rng, 1)
     one = apply(fitted("dct_1d", rng, given), given)[0].reshape(SHAPE[0], 8)

@@ -23,6 +23,7 @@ from taggram.lab.datasets._cache import AudioCache, BadTrack, CachedTrack, Cache
 from taggram.lab.datasets._catalogue import DATASETS, Family, list_datasets, load_dataset
 from taggram.lab.datasets._merging import MERGES, merge_tags
 from taggram.lab.datasets._prepare import Estimate, estimate, prepare
+from taggram.lab.datasets._reading import most_frequent
 
 __all__ = [
     "DATASETS",
@@ -48,5 +49,6 @@ __all__ = [
     "list_datasets",
     "load_dataset",
     "merge_tags",
+    "most_frequent",
     "prepare",
 ]

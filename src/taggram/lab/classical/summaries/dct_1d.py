@@ -23,14 +23,15 @@ class DCT1d(Summary):
     shape
         (n_features, n_frames).
     n_coefficients
-        Kept of each row.
+        Kept of each row; at most as many as there are frames.
     """
 
     dct: Tensor
 
     def __init__(self, shape: Shape, *, n_coefficients: int = 8) -> None:
         super().__init__()
-        self.register_buffer("dct", torch.from_numpy(compute_dct(shape[1], n_coefficients)).T.contiguous())
+        dct = torch.from_numpy(compute_dct(shape[1], min(n_coefficients, shape[1])))
+        self.register_buffer("dct", dct.T.contiguous())
 
     def forward(self, features: Tensor) -> Tensor:
         """Map (batch, n_features, n_frames) to (batch, n_features * n_coefficients)."""
