@@ -377,6 +377,36 @@ def test_plan_look_apply_and_undo_give_every_byte_back(open_page: OpenPage, own_
     assert fingerprints(folder) == before
 
 
+def test_a_plan_is_asked_for_in_my_own_words(
+    open_page: OpenPage, make_site: Callable[..., Site], tmp_path: Path
+) -> None:
+    words = tmp_path / "words.yaml"
+    words.write_text(
+        "taxonomy: taggram-taxonomy/1\nfields:\n  grouping: {from: [genre]}\n  genre: {whitelist: [Rock]}\n",
+        encoding="utf-8",
+    )
+    site = make_site("--taxonomy", f"mine={words}")
+    page = open_page(f"{site.url}/#/library/file-tags")
+    page.get_by_label("Words").select_option("mine")
+    whitelist = page.get_by_label("Values that are not in the whitelist go")
+    assert whitelist.is_disabled(), "filling takes nothing away"
+    page.get_by_label("Replace").check()
+    whitelist.check()
+    page.get_by_label("grouping").uncheck()
+    with page.expect_request(lambda request: request.method == "POST") as asked:
+        page.get_by_role("button", name="Make the plan").click()
+    assert asked.value.post_data_json == {
+        "query": "",
+        "options": {
+            "mode": "replace",
+            "taxonomy": "mine",
+            "fields": ["genre"],
+            "only_whitelist": True,
+            "own": "changed",
+        },
+    }
+
+
 # Files
 
 
