@@ -79,6 +79,13 @@ def test_what_cannot_run_says_why(tiny_model: Path, arguments: tuple[str, ...], 
     assert "Traceback" not in done.stderr
 
 
+def test_a_warning_of_ours_is_a_message(tmp_path: Path) -> None:
+    done = taggram("datasets", "stats", "gtzan:random", tmp_path, "--allow-artist-leakage")
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("taggram: gtzan:random: a random split of GTZAN puts songs of one artist")
+
+
 def test_tag_map_of_a_dataset(tmp_path: Path) -> None:
     root, output = tmp_path / "set", tmp_path / "map.png"
     root.mkdir()

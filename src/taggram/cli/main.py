@@ -3,8 +3,9 @@
 import io
 import os
 import sys
+import warnings
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -48,8 +49,22 @@ app.add_typer(import_module("taggram.cli.models").app, name="models")
 app.add_typer(import_module("taggram.cli.datasets").app, name="datasets", rich_help_panel="Laboratory")
 
 
+def _show_warnings_as_messages() -> None:
+    """Show Taggram's own warnings as it shows errors, without a place in the code; others as they are."""
+    show = warnings.showwarning
+
+    def show_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if category.__module__.partition(".")[0] == "taggram":
+            print(f"taggram: {message}", file=sys.stderr)
+        else:
+            show(message, category, *where, **more)
+
+    warnings.showwarning = show_warning
+
+
 def main() -> None:
     """Run the command line; exit status 2 for anything that keeps the whole command from running."""
+    _show_warnings_as_messages()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files hold anything
