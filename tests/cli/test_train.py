@@ -141,6 +141,24 @@ def test_finetune(run: Path, options: tuple[object, ...], tmp_path: Path) -> Non
     assert taggram(*command, "--resume").exit_code == 0
 
 
+def test_a_network_that_is_trained_on_begins_with_a_fitted_head(
+    run: Path, options: tuple[object, ...], tmp_path: Path
+) -> None:
+    start, fitted = run / "model.onnx", tmp_path / "fitted.onnx"
+    assert taggram("finetune", start, "synthetic", *options, fitted).exit_code == 0
+    changes = ("schedule.epochs=1", "schedule.learning_rate=1e-12", "schedule.weight_decay=0")
+    done = taggram("finetune", start, "synthetic", *changes, "--whole", *options, tmp_path / "whole")
+    assert done.exit_code == 0, done.output
+    waveforms = np.random.default_rng(0).normal(0, 0.1, (2, 16_000)).astype(np.float32)
+    of_head, of_whole = (
+        Session(load_model_file(path)).run(waveforms)[0]
+        for path in (fitted, tmp_path / "whole" / "model.onnx")
+    )
+    np.testing.assert_allclose(of_whole, of_head, atol=1e-4)
+    refused = taggram("train", run / "recipe.yaml", "fitted_head=true", *options, tmp_path / "fresh")
+    assert "needs a model file" in str(refused.exception)
+
+
 def same_embedding(first: Path, second: Path) -> bool:
     sessions = [Session(load_model_file(path)) for path in (first, second)]
     waveforms = np.random.default_rng(0).normal(0, 0.1, (2, 16_000)).astype(np.float32)

@@ -36,6 +36,8 @@ def build_model(recipe: Recipe, n_tags: int, weights: Path | None = None) -> Tag
         If the file of the weights is damaged, or a model file holds a network that cannot be trained on.
     """
     torch.manual_seed(recipe.seed)
+    if recipe.fitted_head and Path(recipe.initial_weights or "").suffix != SUFFIX:
+        raise RecipeError("fitted_head needs a model file (….onnx) as initial_weights")
     if recipe.initial_weights is None:
         if recipe.freeze:
             raise RecipeError("freeze needs initial_weights: a frozen network must have learned something")

@@ -82,6 +82,10 @@ class Recipe(_Strict):
         fresh start.
     freeze
         Train only a new last layer; needs `initial_weights`.
+    fitted_head
+        Begin with the last layer that a logistic regression on the embedding gives, and not with a random
+        one, which distorts what the network knows (Kumar et al., Fine-tuning can distort pretrained
+        features, 2022); needs a model file as `initial_weights`.
     unit
         "chunk": a random chunk of a clip answers for the clip. "song": the mean of the scores of
         `chunks_per_clip` chunks does.
@@ -113,6 +117,7 @@ class Recipe(_Strict):
     model_options: dict[str, Any] = {}
     initial_weights: str | None = None
     freeze: bool = False
+    fitted_head: bool = False
     unit: Literal["chunk", "song"] = "chunk"
     chunks_per_clip: int = Field(default=1, ge=1)
     batch_size: int = Field(default=16, ge=2)

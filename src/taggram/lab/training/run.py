@@ -65,6 +65,11 @@ class RunFolder:
         if any(before.get(key) != value for key, value in facts.items()):
             raise RecipeError(f"{self.path}: the data are not those that the run began with")
 
+    @property
+    def has_state(self) -> bool:
+        """Whether an epoch has ended."""
+        return (self.path / "last.pt").exists()
+
     def save(self, name: str, state: dict[str, Any]) -> None:
         """Write tensors and plain values under `name`."""
         part = self.path / f"{name}.part"

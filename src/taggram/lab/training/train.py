@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import torch
+
 from taggram import __version__
 from taggram.lab.export import export_model
 from taggram.lab.models import TaggingModel
@@ -11,6 +13,8 @@ from taggram.lab.training.processes import join_processes
 from taggram.lab.training.recipe import Recipe
 from taggram.lab.training.run import RunFolder
 from taggram.lab.training.trainer import Progress, Report, Trainer
+from taggram.lab.training.transfer import learn_head
+from taggram.modelfile.reader import load_model_file
 from taggram.modelfile.specification import Metric, Specification
 from taggram.tags.vocabularies import describe
 
@@ -65,9 +69,18 @@ def train(
     training, validation = data.clips("train"), data.clips("validation")
     trainer = Trainer(model, recipe, data.task, training, validation, run, report)
     run.begin(recipe, data.facts(), resume=resume)  # not before everything about the recipe has proved right
+    if recipe.fitted_head and not run.has_state:
+        _begin_with_fitted_head(model, recipe, data)
     progress = trainer.run()
     export_model(model, _specification(recipe, data, model, progress), folder / "model.onnx")
     return progress
+
+
+def _begin_with_fitted_head(model: TaggingModel, recipe: Recipe, data: TrainingData) -> None:
+    head, _ = learn_head(load_model_file(Path(str(recipe.initial_weights))), data)
+    with torch.no_grad():
+        model.head.weight.copy_(torch.from_numpy(head.weight.T))
+        model.head.bias.copy_(torch.from_numpy(head.bias))
 
 
 def _specification(

@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from taggram.inference.session import Session
 from taggram.lab.metrics.ranking import roc_auc
 from taggram.lab.training.clips import Clips
-from taggram.lab.training.data import load_data
+from taggram.lab.training.data import TrainingData, load_data
 from taggram.lab.training.model_file_network import front_end_of, nodes_behind
 from taggram.lab.training.recipe import Recipe, apply_change
 from taggram.modelfile.container import seal
@@ -112,9 +112,7 @@ def finetune(
     data = load_data(
         dataset, root, cache, sample_rate=spec.sample_rate, allow_artist_leakage=allow_artist_leakage
     )
-    session = Session(model_file)
-    training, validation = (embed_clips(session, data.clips(split)) for split in ("train", "validation"))
-    head, score = fit_head(training, validation, data.task)
+    head, score = learn_head(model_file, data)
     metric = Metric(
         name="accuracy" if data.task == "multi_class" else "ROC-AUC",
         value=score,
@@ -135,7 +133,7 @@ def finetune(
 
 
 def make_whole_recipe(model_file: Path, dataset: str, changes: Iterable[str] = ()) -> Recipe:
-    """Return the recipe that trains the whole network of a model file on, at a low rate.
+    """Return the recipe that trains the whole network of a model file on, at a low rate, from a fitted head.
 
     `changes` are those of `Recipe.load`, such as `schedule.epochs=3`.
     """
@@ -143,11 +141,19 @@ def make_whole_recipe(model_file: Path, dataset: str, changes: Iterable[str] = (
         "dataset": dataset,
         "model": load_model_file(model_file).specification.architecture,
         "initial_weights": str(model_file),
+        "fitted_head": True,
         "schedule": {"name": "cosine", "epochs": 10, "learning_rate": 2e-4},
     }
     for change in changes:
         apply_change(document, change)
     return Recipe.parse(document, source=f"recipe for {dataset}")
+
+
+def learn_head(model_file: ModelFile, data: TrainingData) -> tuple[Head, float]:
+    """Fit a last layer to a dataset on the embedding of a model file; see `fit_head`."""
+    session = Session(model_file)
+    training, validation = (embed_clips(session, data.clips(split)) for split in ("train", "validation"))
+    return fit_head(training, validation, data.task)
 
 
 def embed_clips(session: Session, clips: Clips) -> Embedded:
