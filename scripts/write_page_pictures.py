@@ -295,7 +295,7 @@ def show_chords(page: "Page", url: str) -> None:
 
 
 def show_models(page: "Page", url: str, scheme: str) -> None:
-    """Models, a comparison of two of them, and one song through both."""
+    """Models, a comparison of two of them, their robustness, and one song through both."""
     page.goto(f"{url}/#/models")
     page.locator("li.card").nth(1).wait_for()
     take(page, f"models_{scheme}")
@@ -312,6 +312,18 @@ def show_models(page: "Page", url: str, scheme: str) -> None:
     page.get_by_role("link", name="Compare 2").click()
     page.get_by_role("heading", name="Tags won").wait_for()
     take(page, f"comparison_{scheme}")
+    page.goto(f"{url}/#/models/robustness")
+    if scheme == "light":
+        for name in ("default-int8", "default"):
+            page.get_by_label("Model").select_option(name)
+            page.get_by_role("button", name="Study", exact=True).click()
+    checks.nth(1).wait_for()  # both studies are done
+    for place in (0, 1):
+        checks.nth(place).check()
+    page.get_by_role("list", name="Models").get_by_role("button").nth(1).wait_for()
+    page.mouse.move(5, 400)
+    page.wait_for_timeout(400)
+    take(page, f"robustness_{scheme}")
     page.goto(f"{url}/#/models/song")
     page.set_input_files("input[type=file]", CLIPS / "medley.m4a")
     page.locator(".stage").nth(1).wait_for()
