@@ -6,8 +6,9 @@ r"""Teach students of different size and shape for a short time, and show what q
 Training and validation only; the test split is not looked at. The cache is that of `train_default_model.py`,
 which lets the teachers speak first. Every student is a run of its own in the folder of runs: what is there
 is not computed again, and an interrupted run continues. The page also tells how the shipped model fares in
-8-bit integers, and what limits it within songs. With `--only`, these students are trained and no page is
-written; with `--time-again`, all processor times are measured anew, for when nothing else runs.
+8-bit integers, and what limits it within songs. With `--only`, these students are trained, and the page
+shows all that were trained so far; with `--time-again`, all processor times are measured anew, for when
+nothing else runs.
 """
 
 import argparse
@@ -52,13 +53,13 @@ def main() -> None:
         point = search.point(name)
         logging.info("%s: %.2f GFLOP, Spearman %.4f", name, point.gflop, point.spearman)
     if arguments.time_again:
-        search.time_again(CANDIDATES)
-    if not arguments.only:
+        search.time_again()
+    if arguments.page:
         _write(arguments, search, DefaultModelTraining(plan))
 
 
 def _write(arguments: argparse.Namespace, search: FrontierSearch, training: DefaultModelTraining) -> None:
-    points = [search.point(name) for name in CANDIDATES]
+    points = search.points()
     record = arguments.runs / "integers.json"
     if arguments.time_again:
         record.unlink(missing_ok=True)
@@ -91,14 +92,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--shared", type=Path, required=True, help="folder with music/ and peers/weights/")
     parser.add_argument("--cache", type=Path, required=True, help="folder of train_default_model.py")
     parser.add_argument("--runs", type=Path, required=True, help="folder for runs and what was measured")
-    parser.add_argument("--page", type=Path, help="page of results, docs/results/students.md")
-    parser.add_argument("--pictures", type=Path, help="folder of its pictures, docs/images")
+    parser.add_argument("--page", type=Path, help="page of results to write")
+    parser.add_argument("--pictures", type=Path, help="folder of its pictures")
     parser.add_argument("--steps", type=int, default=800, help="steps of training of every student")
-    parser.add_argument("--only", nargs="+", choices=list(CANDIDATES), help="train these only, write no page")
+    parser.add_argument("--only", nargs="+", choices=list(CANDIDATES), help="train these only")
     parser.add_argument("--time-again", action="store_true", help="measure processor times anew")
     arguments = parser.parse_args()
-    if not arguments.only and not (arguments.page and arguments.pictures):
-        parser.error("give --page and --pictures, or --only")
+    if (arguments.page is None) != (arguments.pictures is None):
+        parser.error("--page and --pictures go together")
     return arguments
 
 

@@ -92,7 +92,9 @@ def test_a_candidate_is_trained_judged_and_kept(plan: Plan, tmp_path: Path) -> N
     assert movement[0].ceiling < 0.5
 
     (tmp_path / "2_steps" / "tiny_one.pt").unlink()
-    assert FrontierSearch(plan, tmp_path, candidates).point("tiny one") == point
+    search = FrontierSearch(plan, tmp_path, {**candidates, "not tried": TINY})
+    assert search.point("tiny one") == point
+    assert search.points() == [point]
     assert not (tmp_path / "2_steps" / "tiny_one.pt").exists(), "it was trained again"
 
 
