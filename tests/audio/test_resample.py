@@ -102,7 +102,7 @@ def test_what_is_no_number_becomes_zero() -> None:
     np.testing.assert_array_equal(block, [0] * 5 + [0.5] * 5)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(native=RATES, target=RATES, cuts=st.lists(st.integers(1, 9_999), max_size=6))
 def test_blocks_leave_no_seam(native: int, target: int, cuts: list[int]) -> None:
     """However the sound is cut, the result is that of the whole: to float32 rounding."""

@@ -23,7 +23,7 @@ notes_of_one_pitch_each = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(notes_of_one_pitch_each)
 def test_what_is_written_is_read(drawn: list[tuple[int, int, int, int, int]]) -> None:
     notes = [

@@ -43,7 +43,7 @@ def test_agrees_with_the_torch_module(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(257, 3000))
 def test_number_of_frames(n_samples: int) -> None:
     power = power_spectrogram(np.ones((1, n_samples), np.float32), SPEC)

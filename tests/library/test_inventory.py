@@ -163,7 +163,7 @@ paths = st.lists(names, min_size=1, max_size=3).map(lambda parts: "/".join(parts
 trees = st.dictionaries(paths, st.integers(0, 3), max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(before=trees, after=trees)
 def test_a_walk_agrees_with_a_plain_comparison(
     before: dict[str, int], after: dict[str, int], tmp_path_factory: pytest.TempPathFactory

@@ -23,7 +23,7 @@ def test_round_trip() -> None:
     assert len(found.weights_sha256) == 64
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.text(min_size=1), min_size=1, unique=True))
 def test_any_tag_name_survives(names: list[str]) -> None:
     tags = tuple(Tag(name=name, category="other") for name in names)
@@ -85,7 +85,7 @@ def test_no_onnx_file(data: bytes) -> None:
         read_specification(data, source="song.mp3")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, len(SEALED) - 1))
 def test_any_cut_is_noticed(length: int) -> None:
     with pytest.raises(ModelFileError):

@@ -58,7 +58,6 @@ schema = schemathesis.openapi.from_dict(document(), config=SchemathesisConfig())
 @schema.exclude(path=ENDLESS).parametrize()
 @settings(
     max_examples=12,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[

@@ -56,7 +56,7 @@ def test_pitch_shift_agrees_with_librosa(rng: np.random.Generator, semitones: fl
     np.testing.assert_allclose(found, expected, atol=TOLERANCE)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.floats(150, 2000), st.floats(-3, 3))
 def test_pitch_shift_moves_a_tone_by_so_many_cents(frequency: float, semitones: float) -> None:
     shifted = PitchShift().apply(tone(frequency), SAMPLE_RATE, {"semitones": semitones})
@@ -64,7 +64,7 @@ def test_pitch_shift_moves_a_tone_by_so_many_cents(frequency: float, semitones: 
     assert cents == pytest.approx(100 * semitones, abs=5)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.floats(150, 2000), st.floats(0.5, 2.0))
 def test_time_stretch_keeps_the_pitch_and_changes_the_duration(frequency: float, rate: float) -> None:
     stretched = TimeStretch().apply(tone(frequency), SAMPLE_RATE, {"rate": rate})

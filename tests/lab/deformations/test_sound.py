@@ -66,7 +66,7 @@ def test_gain_scales_and_clips(rng: np.random.Generator) -> None:
     assert np.abs(loud).max() == 1.0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.sampled_from(["low_shelf", "high_shelf", "peak"]), st.floats(100, 3000), st.floats(-20, 20))
 def test_filters_reach_their_gain_and_leave_the_rest(
     kind: Literal["low_shelf", "high_shelf", "peak"], frequency: float, gain_db: float

@@ -118,7 +118,7 @@ def overlaps(low_a: np.ndarray, high_a: np.ndarray, low_b: np.ndarray, high_b: n
     return np.asarray(((low_a[:, None] < high_b[None]) & (high_a[:, None] > low_b[None])).all(axis=2))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.sampled_from([300.0, 20.0, 0.0]))
 def test_labels_never_overlap(seed: int, n_tags: int, spread: float) -> None:
     rng = np.random.default_rng(seed)

@@ -35,7 +35,7 @@ def test_no_ranking_breaks_a_bound(y_true: np.ndarray, y_score: np.ndarray) -> N
         assert float(f1(counts)[0]) <= greatest_mcc_from_ap(ap) + 1e-9
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TRUTH, SCORES)
 def test_no_ranking_breaks_the_bound_at_its_prevalence(y_true: np.ndarray, y_score: np.ndarray) -> None:
     truth, scores = y_true[:, None], y_score[:, None]

@@ -73,7 +73,7 @@ def song(tmp_path: Path) -> Path:
     return write_sound(tmp_path, "mp3")
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     before=st.dictionaries(st.sampled_from(FIELDS), VALUES),
     after=st.dictionaries(st.sampled_from(FIELDS), VALUES, min_size=1),
@@ -95,7 +95,7 @@ def test_undo_gives_back_every_byte_in_every_container(
     assert sound.read_bytes() == data
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     before=st.dictionaries(st.sampled_from(FIELDS), VALUES),
     after=st.dictionaries(st.sampled_from(FIELDS), VALUES.filter(bool), min_size=1),

@@ -36,7 +36,7 @@ def peak_memory() -> int:
     return peak * unit
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(flips=FLIPS, is_near_start=st.booleans(), cut=st.one_of(st.none(), st.floats(0, 1)))
 def test_damaged_files(
     sound: Path, flips: list[tuple[float, int]], is_near_start: bool, cut: float | None
