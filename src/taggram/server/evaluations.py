@@ -2,24 +2,20 @@
 
 import json
 import secrets
-import shutil
 import threading
-from pathlib import Path
 from typing import Any
-
-from fastapi import Response
 
 from taggram.server import PREFIX, schemas
 from taggram.server.jobs import JobQueue, moment
-from taggram.server.laboratory import REPORT, answer_report, ask_laboratory, need_laboratory
+from taggram.server.laboratory import ask_laboratory, need_laboratory
+from taggram.server.measured import EVALUATION, Measured
 from taggram.server.model_list import ModelList
-from taggram.server.problems import ProblemError, not_found
+from taggram.server.problems import ProblemError
 from taggram.server.schemas import Dataset, Evaluation, EvaluationRequest, Job
 from taggram.server.settings import Settings
 from taggram.server.store import Store
 
-DOCUMENT, COMPARISON = "evaluation.json", "comparison.json"
-_WHAT = "evaluation"
+COMPARISON = "comparison.json"
 
 
 class Evaluations:
@@ -27,10 +23,10 @@ class Evaluations:
 
     def __init__(self, settings: Settings, store: Store, jobs: JobQueue, models: ModelList) -> None:
         self._settings = settings
-        self._store = store
         self._jobs = jobs
         self._models = models
         self._comparing = threading.Lock()
+        self.measured = Measured(EVALUATION, settings.own_folder, store)
 
     def datasets(self) -> list[Dataset]:
         """Return the datasets that the server was told of."""
@@ -66,26 +62,11 @@ class Evaluations:
 
     def all(self) -> list[Evaluation]:
         """Return all evaluations, the newest first."""
-        return [_to_evaluation(document) for document in self._store.documents(_WHAT)]
+        return [_to_evaluation(document) for document in self.measured.all()]
 
     def get(self, evaluation_id: str) -> Evaluation:
         """Return an evaluation."""
-        return _to_evaluation(self._store.document(_WHAT, evaluation_id))
-
-    def document(self, evaluation_id: str) -> dict[str, Any]:
-        """Return all that was measured."""
-        found: dict[str, Any] = json.loads(self._file(evaluation_id, DOCUMENT).read_bytes())
-        return found
-
-    def report(self, evaluation_id: str) -> Response:
-        """Return the report for people."""
-        return answer_report(self._file(evaluation_id, REPORT))
-
-    def remove(self, evaluation_id: str) -> None:
-        """Remove an evaluation."""
-        self._store.document(_WHAT, evaluation_id)
-        self._store.remove_document(_WHAT, evaluation_id)
-        shutil.rmtree(evaluation_folder(self._settings.own_folder, evaluation_id), ignore_errors=True)
+        return _to_evaluation(self.measured.get(evaluation_id))
 
     def compare(self, ids: tuple[str, ...]) -> dict[str, Any]:
         """Return evaluations side by side; the same ones are compared once.
@@ -100,7 +81,7 @@ class Evaluations:
             raise ProblemError(
                 422, "invalid_request", "an evaluation is compared with others", "name each once"
             )
-        folders = [self._file(evaluation_id, DOCUMENT).parent for evaluation_id in ids]
+        folders = [self.measured.folder(evaluation_id) for evaluation_id in ids]
         output = folders[0] / f"compared-{'-'.join(own[:12] for own in ids[1:])}"
         with self._comparing:
             if not (output / COMPARISON).is_file():
@@ -108,18 +89,6 @@ class Evaluations:
                 ask_laboratory(arguments, refusal="these cannot be compared")
         found: dict[str, Any] = json.loads((output / COMPARISON).read_bytes())
         return found
-
-    def _file(self, evaluation_id: str, name: str) -> Path:
-        self._store.document(_WHAT, evaluation_id)
-        path = evaluation_folder(self._settings.own_folder, evaluation_id) / name
-        if not path.is_file():
-            raise not_found(name, f"of evaluation {evaluation_id}")
-        return path
-
-
-def evaluation_folder(folder: Path, evaluation_id: str) -> Path:
-    """Return where an evaluation lies, in the server's folder."""
-    return folder / "evaluations" / evaluation_id
 
 
 def _to_evaluation(document: dict[str, Any]) -> Evaluation:

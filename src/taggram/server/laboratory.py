@@ -9,21 +9,14 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from fastapi import Response
-
 from taggram.errors import MissingExtraError
 from taggram.server.problems import ProblemError
 from taggram.server.worker import Cancelled, Worker
 
-REPORT = "report.html"
 _COMMAND = (sys.executable, "-P", "-m", "taggram.cli.main")
 _PACKAGES = ("torch", "sklearn", "matplotlib")  # that only the optional part `train` brings
 _ANSWER_SECONDS = 300.0
 _N_LAST_LINES = 50
-# The report is a page of its own: it draws inline, and may neither load nor run anything.
-_REPORT_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'self'"
-)
 
 
 def need_laboratory(what: str) -> None:
@@ -104,9 +97,3 @@ def _last_words(lines: Sequence[str]) -> str:
     """Return what a command of ours said at the end."""
     said = [line.removeprefix("taggram: ") for line in lines if line.strip()]
     return said[-1] if said else "it said nothing"
-
-
-def answer_report(path: Path) -> Response:
-    """Answer with a report for people."""
-    headers = {"Content-Security-Policy": _REPORT_POLICY}
-    return Response(path.read_bytes(), media_type="text/html", headers=headers)

@@ -1,25 +1,19 @@
 """Studies of robustness on datasets that are prepared here: made by jobs, kept, and put side by side."""
 
-import json
 import secrets
-import shutil
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
-
-from fastapi import Response
 
 from taggram.server import PREFIX, schemas
 from taggram.server.jobs import JobQueue, moment
-from taggram.server.laboratory import REPORT, answer_report, need_laboratory
+from taggram.server.laboratory import need_laboratory
+from taggram.server.measured import ROBUSTNESS, Measured
 from taggram.server.model_list import ModelList
-from taggram.server.problems import ProblemError, not_found
+from taggram.server.problems import ProblemError
 from taggram.server.schemas import Job, RobustnessCurves, RobustnessRequest, RobustnessStudy
 from taggram.server.settings import Settings
 from taggram.server.store import Store
 
-DOCUMENT = "robustness.json"
-_WHAT = "robustness"
 _SAME: Mapping[str, str] = {
     "dataset": "are of different datasets",
     "split": "are of different splits",
@@ -34,9 +28,9 @@ class Studies:
 
     def __init__(self, settings: Settings, store: Store, jobs: JobQueue, models: ModelList) -> None:
         self._settings = settings
-        self._store = store
         self._jobs = jobs
         self._models = models
+        self.measured = Measured(ROBUSTNESS, settings.own_folder, store)
 
     def begin(self, wish: RobustnessRequest) -> Job:
         """Let a model be studied.
@@ -63,26 +57,11 @@ class Studies:
 
     def all(self) -> list[RobustnessStudy]:
         """Return all studies, the newest first."""
-        return [_to_study(document) for document in self._store.documents(_WHAT)]
+        return [_to_study(document) for document in self.measured.all()]
 
     def get(self, study_id: str) -> RobustnessStudy:
         """Return a study."""
-        return _to_study(self._store.document(_WHAT, study_id))
-
-    def document(self, study_id: str) -> dict[str, Any]:
-        """Return all that was measured."""
-        found: dict[str, Any] = json.loads(self._file(study_id, DOCUMENT).read_bytes())
-        return found
-
-    def report(self, study_id: str) -> Response:
-        """Return the report for people."""
-        return answer_report(self._file(study_id, REPORT))
-
-    def remove(self, study_id: str) -> None:
-        """Remove a study."""
-        self._store.document(_WHAT, study_id)
-        self._store.remove_document(_WHAT, study_id)
-        shutil.rmtree(study_folder(self._settings.own_folder, study_id), ignore_errors=True)
+        return _to_study(self.measured.get(study_id))
 
     def curves(self, ids: Sequence[str]) -> RobustnessCurves:
         """Return studies side by side.
@@ -94,19 +73,7 @@ class Studies:
         """
         if len(set(ids)) != len(ids):
             raise ProblemError(422, "invalid_request", "a study is compared with others", "name each once")
-        return make_curves({study_id: self.document(study_id) for study_id in ids})
-
-    def _file(self, study_id: str, name: str) -> Path:
-        self._store.document(_WHAT, study_id)
-        path = study_folder(self._settings.own_folder, study_id) / name
-        if not path.is_file():
-            raise not_found(name, f"of study {study_id}")
-        return path
-
-
-def study_folder(folder: Path, study_id: str) -> Path:
-    """Return where a study lies, in the server's folder."""
-    return folder / "robustness" / study_id
+        return make_curves({study_id: self.measured.document(study_id) for study_id in ids})
 
 
 def make_curves(studies: Mapping[str, Mapping[str, Any]]) -> RobustnessCurves:

@@ -48,19 +48,19 @@ def read_evaluation(evaluation_id: EvaluationId, server: Context) -> Evaluation:
 @router.get("/evaluations/{evaluation_id}/document")
 def read_document(evaluation_id: EvaluationId, server: Context) -> dict[str, Any]:
     """Give everything that was measured: schema `taggram-evaluation/1`."""
-    return server.evaluations.document(evaluation_id)
+    return server.evaluations.measured.document(evaluation_id)
 
 
 @router.get("/evaluations/{evaluation_id}/report", response_class=HTMLResponse)
 def read_report(evaluation_id: EvaluationId, server: Context) -> Response:
     """Give the report for people; it may load and run nothing."""
-    return server.evaluations.report(evaluation_id)
+    return server.evaluations.measured.report(evaluation_id)
 
 
 @router.delete("/evaluations/{evaluation_id}", status_code=204)
 def remove_evaluation(evaluation_id: EvaluationId, server: Context) -> Response:
     """Remove an evaluation."""
-    server.evaluations.remove(evaluation_id)
+    server.evaluations.measured.remove(evaluation_id)
     return Response(status_code=204)
 
 

@@ -42,19 +42,19 @@ def read_study(study_id: StudyId, server: Context) -> RobustnessStudy:
 @router.get("/robustness/{study_id}/document")
 def read_study_document(study_id: StudyId, server: Context) -> dict[str, Any]:
     """Give everything that was measured: schema `taggram-robustness/1`."""
-    return server.studies.document(study_id)
+    return server.studies.measured.document(study_id)
 
 
 @router.get("/robustness/{study_id}/report", response_class=HTMLResponse)
 def read_study_report(study_id: StudyId, server: Context) -> Response:
     """Give the report for people; it may load and run nothing."""
-    return server.studies.report(study_id)
+    return server.studies.measured.report(study_id)
 
 
 @router.delete("/robustness/{study_id}", status_code=204)
 def remove_study(study_id: StudyId, server: Context) -> Response:
     """Remove a study."""
-    server.studies.remove(study_id)
+    server.studies.measured.remove(study_id)
     return Response(status_code=204)
 
 
