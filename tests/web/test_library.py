@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 
 from taggram.library.file_tags.containers import read_fields
-from tests.web.conftest import OpenPage, Site
+from tests.web.conftest import OpenPage, Site, wait_until
 from tests.web.music import ARTISTS, N_PIECES, run_taggram
 from tests.web.test_shell import PHONE, needs_axe, serious_findings
 
@@ -41,13 +40,6 @@ def rows(page: "Page") -> "Locator":
 
 def titles(page: "Page") -> list[str]:
     return page.locator("[role=row] .title").all_inner_texts()
-
-
-def wait_until(page: "Page", is_so: Callable[[], bool], timeout: float = 20.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not become so"
-        page.wait_for_timeout(50)
 
 
 def search(page: "Page", text: str) -> None:
