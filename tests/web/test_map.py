@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.web.conftest import OpenPage, Site
+from tests.web.conftest import OpenPage, Site, wait_until
 from tests.web.music import ARTISTS, N_PIECES
-from tests.web.test_library import player_time, wait_until
+from tests.web.test_library import player_time
 from tests.web.test_shell import PHONE, needs_axe, serious_findings
 
 if TYPE_CHECKING:

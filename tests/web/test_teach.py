@@ -5,8 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.web.conftest import OpenPage, Site
-from tests.web.test_library import wait_until
+from tests.web.conftest import OpenPage, Site, wait_until
 from tests.web.test_shell import needs_axe, serious_findings
 
 if TYPE_CHECKING:
