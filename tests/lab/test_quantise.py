@@ -14,6 +14,7 @@ from taggram.inference.session import Session
 from taggram.inference.verify import verify_model_file
 from taggram.lab.export import draw_in_front_end, export_model
 from taggram.lab.models import MODELS
+from taggram.lab.models.lean_cnn import LeanCNN, LeanShape
 from taggram.lab.quantise import MIN_CLIPS, quantise
 from taggram.modelfile.reader import ModelFile, load_model_file
 from taggram.modelfile.writer import write_model_file
@@ -70,6 +71,20 @@ def test_integers_are_small_and_follow_the_floats(
     waveforms = rng.uniform(-0.5, 0.5, (4, musicnn.specification.chunk_length)).astype(np.float32)
     (wanted, _), (found, _) = Session(musicnn).run(waveforms), Session(quantised).run(waveforms)
     assert np.abs(found - wanted).max() < 0.1
+
+
+def test_a_dense_layer_that_gives_the_embedding_stays_in_floats(clips: list[Path], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = LeanCNN(6, embedding_dim=16, shape=LeanShape(width=0.25)).eval()
+    model.view.copy_(torch.randn(16, 16))
+    export_model(model, describe(model), tmp_path / "lean.onnx")
+    graph = onnx.load_model_from_string(
+        quantise(load_model_file(tmp_path / "lean.onnx"), clips)[0].data
+    ).graph
+    (last,) = (node for node in graph.node if "embedding" in node.output)
+    floats = {value.name for value in graph.initializer if value.data_type == onnx.TensorProto.FLOAT}
+    assert last.op_type == "Gemm"
+    assert set(last.input[1:]) <= floats
 
 
 def test_the_agreement_is_measured_on_other_clips_and_stated(musicnn: ModelFile, clips: list[Path]) -> None:

@@ -7,8 +7,9 @@ file stays plain ONNX (QuantizeLinear and DequantizeLinear around operators), wi
 outputs and specification.
 
 In 32-bit floats remain, because 8 bits would be heard there: the front part (spectrogram, mel filters,
-logarithm, first normalisation, or the first layer on the waveform), everything behind the embedding,
-and operators whose inputs are no integers anyway (attention, recurrence, squeeze and excitation).
+logarithm, first normalisation, or the first layer on the waveform), a dense layer that gives the embedding
+and everything behind it, and operators whose inputs are no integers anyway (attention, recurrence, squeeze
+and excitation).
 """
 
 import tempfile
@@ -246,15 +247,19 @@ def _quantised_nodes(graph: Any) -> list[str]:
     """Return the names of the nodes that compute in integers.
 
     Convolutions and dense layers between the front part and the embedding do, and what passes their
-    results on. Everything upstream of a logarithm is front part, and so is the first layer of all.
+    results on. Everything upstream of a logarithm is front part, and so is the first layer of all. A dense
+    layer that gives the embedding itself stays, too: small steps of its dimensions, which the last layer adds
+    up with large weights of both signs, would be large ones of the scores.
     """
     producer = {output: node for node in graph.node for output in node.output}
     constants = {value.name for value in graph.initializer}
     weighted = [node for node in graph.node if node.op_type in (*WEIGHTED, "MatMul")]
     front = {node.name for log in graph.node if log.op_type == "Log" for node in _upstream(log, producer)}
     front |= {node.name for node in weighted[:1]}
-    until_embedding = {node.name for node in _upstream(producer["embedding"], producer)}
-    candidates = until_embedding - front
+    last = producer["embedding"]
+    candidates = {node.name for node in _upstream(last, producer)} - front
+    if last.op_type in WEIGHTED:
+        candidates.remove(last.name)
     chosen: set[str] = set()
     for node in graph.node:  # in topological order, so that producers are decided before
         sources = [producer.get(name) for name in node.input if name and name not in constants]

@@ -54,6 +54,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
         weights=folder / "weights",
         cache=folder / "cache",
         n_variations=0,
+        n_renderings=0,
         n_non_music=2,
         distillation=DistillationSettings(n_steps=2, clips_per_step=4, crops_per_clip=2),
     )
@@ -70,7 +71,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
         for name, vocabulary in training.ensemble.vocabularies.items():
             said[f"{name}.scores"] = rng.uniform(0.01, 0.5, (N_CHUNKS, len(vocabulary))).astype(np.float32)
             said[f"{name}.embedding"] = rng.standard_normal((N_CHUNKS, 3)).astype(np.float16)
-        save_arrays(plan.cache / "heard" / "plain" / f"{clip.key}.npz", said)
+        save_arrays(plan.cache / "heard" / f"{clip.key}.npz", said)
     return plan
 
 

@@ -13,11 +13,14 @@ NOTHING = Variation(
     position=0,
     duration=30,
     speed=1,
+    tempo=1,
+    semitones=0,
     equaliser_db=(0,) * 7,
     partner=None,
     partner_gain_db=0,
     noise_db=None,
     gain_db=0,
+    bit_rate=None,
 )
 
 
@@ -39,6 +42,24 @@ def test_speed_changes_tempo_and_pitch(rng: np.random.Generator) -> None:
     faster = apply_variation(tone(440), replace(NOTHING, speed=1.25), None, rng)
     assert len(faster) == pytest.approx(4 * SAMPLE_RATE / 1.25, abs=2)
     assert peak_frequency(faster) == pytest.approx(550, abs=1)
+
+
+def test_tempo_and_pitch_change_alone(rng: np.random.Generator) -> None:
+    faster = apply_variation(tone(440), replace(NOTHING, tempo=1.25), None, rng)
+    assert len(faster) == pytest.approx(4 * SAMPLE_RATE / 1.25, abs=2)
+    assert peak_frequency(faster) == pytest.approx(440, abs=1)
+    higher = apply_variation(tone(440), replace(NOTHING, semitones=3.0), None, rng)
+    assert len(higher) == 4 * SAMPLE_RATE
+    assert peak_frequency(higher) == pytest.approx(440 * 2 ** (3 / 12), abs=1)
+
+
+def test_mp3_takes_the_highest_frequencies_and_little_else(rng: np.random.Generator) -> None:
+    noise = (0.1 * rng.standard_normal(4 * SAMPLE_RATE)).astype(np.float32)
+    coded = apply_variation(noise, replace(NOTHING, bit_rate=16), None, rng)
+    power, power_coded = (np.abs(np.fft.rfft(sound)) ** 2 for sound in (noise, coded))
+    tenth = len(power) // 10
+    assert power_coded[-tenth:].sum() < 0.1 * power[-tenth:].sum()
+    assert power_coded[:tenth].sum() == pytest.approx(power[:tenth].sum(), rel=0.3)
 
 
 def test_equaliser_and_gain_are_in_decibels(rng: np.random.Generator) -> None:

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from taggram.lab.training.default_model import find_weights
 from taggram.lab.training.shards import Array
@@ -61,14 +62,22 @@ def test_single_chunk_scores_are_each_teachers_own() -> None:
     np.testing.assert_allclose(own, expected, rtol=1e-6)
 
 
-def test_only_teachers_of_single_chunks_give_embeddings() -> None:
-    said: dict[str, Array] = {
-        "short.scores": np.zeros((2, 2), np.float32),
-        "long.scores": np.zeros((1, 3), np.float32),
-        "short.embedding": np.array([[1, 2], [3, 4]], np.float16),
-        "long.embedding": np.array([[9]], np.float16),
-    }
-    np.testing.assert_array_equal(ENSEMBLE.chunk_embeddings(said), [[1, 2], [3, 4]])
+def test_all_teachers_are_imitated_with_equal_weight(rng: np.random.Generator) -> None:
+    def said(n_chunks: int) -> dict[str, Array]:
+        return {
+            "short.scores": np.zeros((n_chunks, 2), np.float32),
+            "long.scores": np.zeros((1, 3), np.float32),
+            "short.embedding": (5 + 3 * rng.standard_normal((n_chunks, 12))).astype(np.float16),
+            "long.embedding": rng.standard_normal((1, 3)).astype(np.float16),
+        }
+
+    embeddings = ENSEMBLE.embeddings_to_imitate([said(4), said(3), said(5)])
+    assert [clip.shape for clip in embeddings] == [(4, 15), (3, 15), (5, 15)]
+    together = np.concatenate(embeddings).astype(np.float64)
+    assert np.square(together).mean() == pytest.approx(1, rel=0.01)
+    assert np.square(together[:, :12]).sum() == pytest.approx(np.square(together[:, 12:]).sum(), rel=0.01)
+    for clip in embeddings:
+        assert (clip[:, 12:] == clip[0, 12:]).all(), "the excerpt of 29 s is the same at every chunk"
 
 
 def test_published_ensemble_has_90_tags_and_counts_every_source_column_once() -> None:

@@ -2,8 +2,10 @@
 
 Four strided convolutions take the log-mel spectrogram of 3 s from 96 bands × 188 frames to 6 × 12;
 cheap separable residual blocks follow where the maps are small. All bands of a frame are then joined
-into one vector, and the frames are pooled by mean and maximum. Dense 3 × 3 convolutions stand at the
-large maps because ONNX Runtime runs them at several times the rate of depthwise ones.
+into one vector, and the frames are pooled by mean and maximum. The embedding is a linear view of the
+hidden units behind them, which is set after training (`taggram.lab.training.view`). Dense 3 × 3
+convolutions stand at the large maps because ONNX Runtime runs them at several times the rate of
+depthwise ones.
 
 A `LeanShape` makes it larger, smaller or another network of the same plan; docs/results/students.md
 compares them. The default is the one that ships.
@@ -163,6 +165,8 @@ class LeanCNN(TaggingModel):
     )
     band_mean: Tensor
     band_std: Tensor
+    view: Tensor
+    view_offset: Tensor
 
     def __init__(self, n_tags: int = 50, *, embedding_dim: int = 256, shape: LeanShape | None = None) -> None:
         shape = shape or LeanShape()
@@ -182,6 +186,9 @@ class LeanCNN(TaggingModel):
         self.join_norm = nn.BatchNorm1d(_JOINED)
         self.hidden = nn.Linear(2 * _JOINED, embedding_dim, bias=False)
         self.hidden_norm = nn.BatchNorm1d(embedding_dim)
+        # Set after training, see `taggram.lab.training.view`.
+        self.register_buffer("view", torch.eye(embedding_dim))
+        self.register_buffer("view_offset", torch.zeros(embedding_dim))
         if shape.pooling == "attention":
             self.attention = nn.Conv1d(_JOINED, _JOINED, 1)
 
@@ -203,7 +210,8 @@ class LeanCNN(TaggingModel):
         maps = self.trunk(standardised.unsqueeze(axis))
         frames = functional.relu(self.join_norm(self.join(maps.flatten(1, 2))))
         pooled = torch.cat([self._mean_over_time(frames), frames.amax(2)], dim=1)
-        return functional.relu(self.hidden_norm(self.hidden(pooled)))
+        hidden = functional.relu(self.hidden_norm(self.hidden(pooled)))
+        return functional.linear(hidden, self.view, self.view_offset)
 
     def embed_features(self, features: Tensor) -> Tensor:
         """Map a power spectrogram to the embedding (batch, embedding_dim)."""

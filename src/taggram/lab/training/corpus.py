@@ -23,8 +23,6 @@ Split = Literal["train", "validation", "test"]
 SAMPLE_RATE = 16_000
 DATASETS = ("4q", "emotify")
 
-Decoder = Callable[[Path], NDArray[np.float32]]
-
 
 @dataclass(frozen=True)
 class Clip:
@@ -75,15 +73,22 @@ def fingerprint(clips: Iterable[Clip], tags: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class WaveformCache:
-    """Decoded clips as int16 files in a folder; what is missing is decoded and stored."""
+    """Sounds as int16 files in a folder; what is missing is made and stored."""
 
     folder: Path
-    decode: Decoder
 
-    def load(self, clip: Clip) -> NDArray[np.float32]:
-        """Return the waveform, shape (n_samples,), nominally in [−1, 1]."""
-        path = self.folder / f"{clip.key}.npz"
+    def load(self, key: str, make: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Return the waveform that `make` makes, shape (n_samples,), nominally in [−1, 1].
+
+        Parameters
+        ----------
+        key
+            Its file's path in the folder, without extension.
+        make
+            Called where the file is not there.
+        """
+        path = self.folder / f"{key}.npz"
         if not path.exists():
-            samples = np.round(self.decode(clip.path) * 32767).clip(-32768, 32767)
+            samples = np.round(make() * 32767).clip(-32768, 32767)
             save_arrays(path, {"samples": samples.astype(np.int16)})
         return np.asarray(load_arrays(path)["samples"], np.float32) / np.float32(32767)

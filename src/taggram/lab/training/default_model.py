@@ -14,7 +14,7 @@ on the way, `test` is judged once at the end.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -40,6 +40,7 @@ from taggram.lab.training.calibration import (
 from taggram.lab.training.corpus import SAMPLE_RATE, Clip, WaveformCache, read_corpus
 from taggram.lab.training.distillation import DistillationSettings, Lesson, distil
 from taggram.lab.training.non_music import TAUGHT, Maker, draw_non_music
+from taggram.lab.training.renderings import DATASET as RENDERED
 from taggram.lab.training.renderings import SOUND_FONTS, Renderer
 from taggram.lab.training.shards import load_arrays, save_arrays
 from taggram.lab.training.teachers import (
@@ -51,7 +52,7 @@ from taggram.lab.training.teachers import (
     hear_clip,
     published_ensemble,
 )
-from taggram.lab.training.variations import apply_variation, draw_variation
+from taggram.lab.training.variations import Variation, apply_variation, draw_variation
 from taggram.lab.weights.published import PublishedCheckpoint
 
 Waveform = NDArray[np.float32]
@@ -95,9 +96,9 @@ class Plan:
     music: Path
     weights: Path
     cache: Path
-    n_variations: int = 1
-    n_non_music: int = 240
-    n_renderings: int = 0
+    n_variations: int = 4
+    n_non_music: int = 600
+    n_renderings: int = 200
     sound_fonts: Path = SOUND_FONTS
     distillation: DistillationSettings = field(default_factory=DistillationSettings)
     shape: LeanShape = field(default_factory=LeanShape)
@@ -140,17 +141,16 @@ class DefaultModelTraining:
         self.clips = read_corpus(plan.music)
         self.ensemble: Ensemble = published_ensemble(teachers)
         self.teachers = tuple(teachers)
-        self._waveforms = WaveformCache(plan.cache / "waveforms", _decode)
-        renderer = Renderer(plan.music / "pop909", plan.sound_fonts, plan.distillation.seed)
-        self._renderings = renderer.list_clips(plan.n_renderings) if plan.n_renderings else []
-        self._rendered = WaveformCache(plan.cache / "waveforms", renderer.render)
+        self._waveforms = WaveformCache(plan.cache / "waveforms")
+        self._renderer = Renderer(plan.music / "pop909", plan.sound_fonts, plan.distillation.seed)
+        self._renderings = self._renderer.list_clips(plan.n_renderings) if plan.n_renderings else []
 
     def hear(self) -> None:
         """Let the teachers score every clip, and every variation of the training clips.
 
         What is in the cache already is not computed again.
         """
-        jobs = [job for job in self._jobs() if not job[0].exists()]
+        jobs = [sound for sound in self._taught_and_held_out() if not self._heard(*sound).exists()]
         if not jobs:
             return
         weights = find_weights(self.plan.weights, self.teachers)
@@ -159,9 +159,8 @@ class DefaultModelTraining:
             for checkpoint in self.teachers
         ]
 
-        def work(job: tuple[Path, Callable[[], Waveform]]) -> None:
-            path, make = job
-            save_arrays(path, hear_clip(teachers, make()))
+        def work(sound: tuple[Clip, int]) -> None:
+            save_arrays(self._heard(*sound), hear_clip(teachers, self._waveform(*sound)))
 
         with ThreadPoolExecutor(usable_cores()) as pool:
             for n_done, _ in enumerate(pool.map(work, jobs), 1):
@@ -170,23 +169,12 @@ class DefaultModelTraining:
 
     def lessons(self) -> list[Lesson]:
         """Return the training set: clips, their variations, renderings, and sounds that are no music."""
-        sounds, heard = [], []
-        for number in range(self.plan.n_variations + 1):
-            for clip in self._split("train"):
-                sounds.append(log_mel(self._waveform(clip, number), self.plan.shape))
-                heard.append(load_arrays(self._heard(clip, number)))
-        for clip in self._renderings:
-            sounds.append(log_mel(self._rendered.load(clip), self.plan.shape))
-            heard.append(load_arrays(self._heard(clip, PLAIN)))
-        embeddings = [self.ensemble.chunk_embeddings(said) for said in heard]
-        everything = np.concatenate(embeddings).astype(np.float32)
-        mean, spread = everything.mean(axis=0), everything.std(axis=0) + 1e-3
+        taught = list(self._taught())
+        sounds = [log_mel(self._waveform(*sound), self.plan.shape) for sound in taught]
+        heard = [load_arrays(self._heard(*sound)) for sound in taught]
+        embeddings = self.ensemble.embeddings_to_imitate(heard)
         lessons = [
-            Lesson(
-                sound,
-                self.ensemble.chunk_scores(said),
-                ((embedding - mean) / spread).astype(np.float16),
-            )
+            Lesson(sound, self.ensemble.chunk_scores(said), embedding)
             for sound, said, embedding in zip(sounds, heard, embeddings, strict=True)
         ]
         _log.info(
@@ -202,7 +190,7 @@ class DefaultModelTraining:
         return [
             HeardClip(
                 clip,
-                self._waveforms.load(clip),
+                self.waveform(clip),
                 self.ensemble.chunk_scores(load_arrays(self._heard(clip, PLAIN))),
             )
             for clip in self._split(split)
@@ -289,35 +277,51 @@ class DefaultModelTraining:
 
     def waveform(self, clip: Clip) -> Waveform:
         """Return a clip's decoded sound."""
-        return self._waveforms.load(clip)
+        return self._waveform(clip, PLAIN)
 
     def _split(self, split: str) -> list[Clip]:
         return [clip for clip in self.clips if clip.split == split]
 
-    def _heard(self, clip: Clip, variation: int) -> Path:
-        folder = f"variation_{variation}" if variation else "plain"
-        return self.plan.cache / "heard" / folder / f"{clip.key}.npz"
-
-    def _jobs(self) -> Iterator[tuple[Path, Callable[[], Waveform]]]:
-        for clip in self.clips:
-            yield self._heard(clip, PLAIN), lambda clip=clip: self._waveforms.load(clip)  # type: ignore[misc]
-        for number in range(1, self.plan.n_variations + 1):
+    def _taught(self) -> Iterator[tuple[Clip, int]]:
+        """Yield every sound of the training set: a clip or rendering, and the number of its variation."""
+        for number in range(self.plan.n_variations + 1):
             for clip in self._split("train"):
-                make = lambda clip=clip, number=number: self._waveform(clip, number)  # noqa: E731
-                yield self._heard(clip, number), make
+                yield clip, number
         for clip in self._renderings:
-            yield self._heard(clip, PLAIN), lambda clip=clip: self._rendered.load(clip)  # type: ignore[misc]
+            yield clip, PLAIN
+
+    def _taught_and_held_out(self) -> Iterator[tuple[Clip, int]]:
+        yield from self._taught()
+        for clip in self.clips:
+            if clip.split != "train":
+                yield clip, PLAIN
+
+    def _key(self, clip: Clip, variation: int) -> str:
+        """Return the relative path of what is kept about a sound."""
+        if variation == PLAIN:
+            return clip.key
+        # Named by what was drawn: what is kept about another sound is not taken for this one.
+        drawn = sha256(repr(self._draw(clip, variation)[0]).encode()).hexdigest()[:8]
+        return f"variation_{variation}/{clip.key}-{drawn}"
+
+    def _heard(self, clip: Clip, variation: int) -> Path:
+        return self.plan.cache / "heard" / f"{self._key(clip, variation)}.npz"
 
     def _waveform(self, clip: Clip, variation: int) -> Waveform:
-        """Return a training clip's sound, altered as the variation of this number says."""
-        waveform = self._waveforms.load(clip)
+        return self._waveforms.load(self._key(clip, variation), lambda: self._make(clip, variation))
+
+    def _make(self, clip: Clip, variation: int) -> Waveform:
         if variation == PLAIN:
-            return waveform
+            return self._renderer.render(clip.path) if clip.dataset == RENDERED else _decode(clip.path)
+        drawn, rng = self._draw(clip, variation)
+        partner = None if drawn.partner is None else self.waveform(self._split("train")[drawn.partner])
+        return apply_variation(self.waveform(clip), drawn, partner, rng)
+
+    def _draw(self, clip: Clip, variation: int) -> tuple[Variation, np.random.Generator]:
+        """Return a training clip's variation of this number, and the generator that applies it."""
         train = self._split("train")
         rng = np.random.default_rng((self.plan.distillation.seed, variation, train.index(clip)))
-        drawn = draw_variation(rng, len(train))
-        partner = None if drawn.partner is None else self._waveforms.load(train[drawn.partner])
-        return apply_variation(waveform, drawn, partner, rng)
+        return draw_variation(rng, len(train)), rng
 
     def _non_music(self, target: NDArray[np.float32]) -> Iterator[Lesson]:
         for number in range(self.plan.n_non_music):

@@ -8,7 +8,8 @@ Hinton et al., "Distilling the knowledge in a neural network", 2015, with four c
   because a clip's score is the mean over its chunks.
 - The differences between the crops of a clip count on their own, in units of their usual size, which is
   small against the differences between clips: a tag is to be found in time, too.
-- A linear map of the embedding also predicts the teachers' embeddings, which hold more than their tags.
+- A linear map of the embedding also predicts the teachers' embeddings, which hold more than their tags. In
+  the end the embedding is turned so that its distances are those of the predictions (`view`).
 
 Every step draws its batch from a generator seeded by (seed, step): a run that was interrupted continues
 with the batches that it would have had.
@@ -32,6 +33,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from taggram.lab.models.lean_cnn import LOG_OFFSET, LeanCNN
+from taggram.lab.training.view import look_through_teachers
 
 Array = NDArray[np.float32]
 
@@ -51,7 +53,7 @@ class Lesson:
     targets : shape (n_chunks, n_tags), in (0, 1)
         What the teachers say of each chunk.
     teacher_embedding : shape (n_chunks, teacher_dim), float16, or None
-        Standardised per dimension; None where there is nothing to be imitated.
+        Of all teachers, each of the same weight; None where there is nothing to be imitated.
     """
 
     log_mel: NDArray[np.float16]
@@ -104,7 +106,7 @@ class DistillationSettings:
     averaging: float = 0.998
     bag_weight: float = 1.0
     movement_weight: float = 0.3
-    embedding_weight: float = 0.3
+    embedding_weight: float = 1.0
     crop_jitter: float = 0.2
     mixing: float = 0.5
     dropout: float = 0.2
@@ -306,7 +308,7 @@ def distil(
     checkpoint: Path | None = None,
     on_checkpoint: Callable[[int, LeanCNN], None] | None = None,
 ) -> LeanCNN:
-    """Train `student` and return the running mean of its weights, in evaluation mode.
+    """Train `student` and return the running mean of its weights with its view, in evaluation mode.
 
     Parameters
     ----------
@@ -333,6 +335,8 @@ def distil(
                 _save(run.state_dict(), checkpoint)
             if on_checkpoint is not None:
                 on_checkpoint(run.step, run.average.eval())
+    if any(lesson.teacher_embedding is not None for lesson in lessons):
+        look_through_teachers(run.average, run.loss.to_teacher, seed=settings.seed)
     return run.average.eval()
 
 

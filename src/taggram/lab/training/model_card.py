@@ -388,8 +388,8 @@ _TERMS = {
 }
 _RENDERINGS = "POP909 (Wang et al. 2020), rendered with several sound fonts, about 36 s | MIT (the scores)"
 _VARIATIONS = """\
-Training adds altered copies of training clips (speed and pitch together, equaliser, level, noise, a \
-second clip at the same time), which the teachers heard and scored themselves."""
+Training adds altered copies of training clips (speed, or tempo, or pitch alone; equaliser, level, noise, a \
+second clip at the same time, mp3), which the teachers heard and scored themselves."""
 _DATA_NOTE = """\
 Crops are drawn at random, blended in pairs now and then, changed in level and masked in places. Synthetic \
 noise, tones, clicks, drum hits, speech-like sound and silence take part with low targets for every tag. No \

@@ -13,7 +13,7 @@ over the clip's chunks.
 Conventions: scores (n_chunks, n_tags) in [0, 1]; waveforms float32 (n_samples,) at 16 kHz.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -175,11 +175,35 @@ class Ensemble:
                 rows.append(np.asarray(said[f"{name}.scores"], np.float32) @ own)
         return np.stack(rows)
 
-    def chunk_embeddings(self, said: Mapping[str, Array]) -> NDArray[np.float16]:
-        """Return the embeddings of the teachers that hear single chunks, side by side."""
-        n_chunks = max(len(said[f"{name}.scores"]) for name in self.vocabularies)
-        embeddings = [np.asarray(said[f"{name}.embedding"], np.float16) for name in self.vocabularies]
-        return np.concatenate([e for e in embeddings if len(e) == n_chunks], axis=1)
+    def embeddings_to_imitate(self, heard: Sequence[Mapping[str, Array]]) -> list[NDArray[np.float16]]:
+        """Return the embeddings of all teachers side by side, one (n_chunks, n_dimensions) array per clip.
+
+        Every dimension is standardised over the clips; a factor per teacher then lets all teachers weigh
+        alike in a mean square, with a mean square of 1 for all together. A teacher that hears 29 s has the
+        same embedding, its mean, at every chunk.
+        """
+        blocks = [_standardise([_per_chunk(said, name) for said in heard]) for name in self.vocabularies]
+        sizes = np.array([block[0].shape[1] for block in blocks])
+        factors = np.sqrt(sizes.mean() / sizes).astype(np.float32)
+        return [
+            np.concatenate([own * factor for own, factor in zip(clip, factors, strict=True)], axis=1).astype(
+                np.float16
+            )
+            for clip in zip(*blocks, strict=True)
+        ]
+
+
+def _standardise(embeddings: list[Scores]) -> list[Scores]:
+    everything = np.concatenate(embeddings)
+    mean, spread = everything.mean(axis=0), everything.std(axis=0) + 1e-3
+    return [(embedding - mean) / spread for embedding in embeddings]
+
+
+def _per_chunk(said: Mapping[str, Array], name: str) -> Scores:
+    """Return a teacher's embeddings of a clip's chunks, (n_chunks, embedding_dim)."""
+    n_chunks = max(len(scores) for key, scores in said.items() if key.endswith(".scores"))
+    own = np.asarray(said[f"{name}.embedding"], np.float32)
+    return own if len(own) == n_chunks else np.repeat(own.mean(axis=0, keepdims=True), n_chunks, axis=0)
 
 
 def published_ensemble(checkpoints: Iterable[PublishedCheckpoint] = TEACHERS) -> Ensemble:

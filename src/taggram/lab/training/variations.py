@@ -12,11 +12,16 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from taggram.lab.deformations.mp3 import Mp3
+from taggram.lab.deformations.pitch_shift import PitchShift
+from taggram.lab.deformations.time_stretch import TimeStretch
 from taggram.lab.training.corpus import SAMPLE_RATE
 
 Waveform = NDArray[np.float32]
 
 N_EQUALISER_POINTS = 7
+MAX_OCTAVES = 0.3
+"""Largest change of speed, of tempo or of pitch; an octave of tempo is twice as fast."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +33,13 @@ class Variation:
     position
         Where the excerpt begins, as a share of what can be left out, in [0, 1].
     duration
-        Length of the excerpt before the change of speed, in seconds.
+        Length of the excerpt before the change of speed or tempo, in seconds.
     speed
         Factor on tempo and pitch together, as of a tape.
+    tempo
+        Factor on the tempo alone.
+    semitones
+        Change of the pitch alone.
     equaliser_db
         Gain at points spaced evenly in log-frequency from 50 Hz to 8 kHz.
     partner
@@ -40,30 +49,41 @@ class Variation:
     noise_db
         Level of added white noise relative to the sound, or None.
     gain_db
-        Change of level at the end.
+        Change of level of all of it.
+    bit_rate
+        Of the mp3 file that the sound goes through at the end, in kbit/s, or None.
     """
 
     position: float
     duration: float
     speed: float
+    tempo: float
+    semitones: float
     equaliser_db: tuple[float, ...]
     partner: int | None
     partner_gain_db: float
     noise_db: float | None
     gain_db: float
+    bit_rate: int | None
 
 
 def draw_variation(rng: np.random.Generator, n_clips: int) -> Variation:
     """Draw a variation; `n_clips` is the number of clips that a partner is chosen from."""
+    # One of the three: a recording is seldom changed in several of them, and the vocoder leaves its traces.
+    octaves = [0.0, 0.0, 0.0]
+    octaves[rng.integers(3)] = rng.uniform(-MAX_OCTAVES, MAX_OCTAVES)
     return Variation(
         position=rng.uniform(),
         duration=30.0,
-        speed=2 ** rng.uniform(-0.3, 0.3),
+        speed=2 ** octaves[0],
+        tempo=2 ** octaves[1],
+        semitones=12 * octaves[2],
         equaliser_db=tuple(rng.normal(0, 4, N_EQUALISER_POINTS)),
         partner=int(rng.integers(n_clips)) if rng.uniform() < 0.35 else None,
         partner_gain_db=rng.uniform(-12, 0),
         noise_db=rng.uniform(-50, -10) if rng.uniform() < 0.2 else None,
         gain_db=rng.uniform(-12, 3),
+        bit_rate=Mp3().draw(rng)["bit_rate"] if rng.uniform() < 0.3 else None,
     )
 
 
@@ -73,6 +93,8 @@ def apply_variation(
     """Return the altered waveform; `rng` draws the samples of the noise."""
     sound = _excerpt(waveform, variation.position, variation.duration)
     sound = soxr.resample(sound, SAMPLE_RATE * variation.speed, SAMPLE_RATE).astype(np.float32)
+    sound = TimeStretch().apply(sound, SAMPLE_RATE, {"rate": variation.tempo})
+    sound = PitchShift().apply(sound, SAMPLE_RATE, {"semitones": variation.semitones})
     sound = _equalise(sound, np.array(variation.equaliser_db))
     level = _rms(sound)
     if partner is not None:
@@ -81,7 +103,10 @@ def apply_variation(
     if variation.noise_db is not None:
         noise = rng.standard_normal(len(sound), dtype=np.float32)
         sound = sound + noise * (level * _factor(variation.noise_db))
-    return np.asarray(np.clip(sound * _factor(variation.gain_db), -1, 1), np.float32)
+    sound = np.asarray(np.clip(sound * _factor(variation.gain_db), -1, 1), np.float32)
+    if variation.bit_rate is not None:
+        sound = Mp3().apply(sound, SAMPLE_RATE, {"bit_rate": variation.bit_rate})
+    return sound
 
 
 def _excerpt(waveform: Waveform, position: float, duration: float) -> Waveform:
