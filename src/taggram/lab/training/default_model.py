@@ -2,9 +2,9 @@
 
 Steps, each resumable from what earlier runs left in the cache folder:
 
-    cache/waveforms/    decoded clips
+    cache/waveforms/    decoded clips, altered training clips, renderings
     cache/teachers/     the published networks, exported
-    cache/heard/        what all teachers say: of every clip (`plain`), and of altered training clips
+    cache/heard/        what all teachers say of each
     cache/student-….pt  the training run, named after everything that decides it
 
 The trained student is then calibrated on validation.
@@ -146,7 +146,7 @@ class DefaultModelTraining:
         self._renderings = self._renderer.list_clips(plan.n_renderings) if plan.n_renderings else []
 
     def hear(self) -> None:
-        """Let the teachers score every clip, and every variation of the training clips.
+        """Let the teachers score every clip, every variation of the training clips, and every rendering.
 
         What is in the cache already is not computed again.
         """
