@@ -1,5 +1,6 @@
 """Run every check of the project: format, lint, types, docs, page, tests. The same locally and in CI."""
 
+import os
 import subprocess
 import sys
 import time
@@ -7,6 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
+# Two processes of tests, one core each: with threads of their own they would wait for each other.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", **os.environ}
 TREES = ["src", "tests", "benchmarks", "scripts", "examples"]
 CHECKS: dict[str, list[str]] = {
     "format": ["ruff", "format", "--check", *TREES],
@@ -24,7 +27,7 @@ def main() -> int:
     for name, command in CHECKS.items():
         print(f"── {name}: {' '.join(command)}", flush=True)
         begun = time.monotonic()
-        status = subprocess.run([PYTHON, "-m", *command], cwd=ROOT).returncode
+        status = subprocess.run([PYTHON, "-m", *command], cwd=ROOT, env=ENVIRONMENT).returncode
         print(
             f"── {name}: {'failed' if status else 'passed'} in {time.monotonic() - begun:.0f} s", flush=True
         )
