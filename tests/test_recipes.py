@@ -10,7 +10,7 @@ from taggram.lab.datasets import load_dataset
 from taggram.lab.features import FEATURES
 from taggram.lab.models import MODELS
 from taggram.lab.training.classical import ClassicalRecipe
-from taggram.lab.training.recipe import Recipe, read_document
+from taggram.lab.training.recipe import Recipe
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 
@@ -24,7 +24,7 @@ def test_recipes_of_networks(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((RECIPES / "classical").glob("*.yaml")), ids=lambda path: path.stem)
 def test_recipes_of_classical_models(path: Path) -> None:
-    recipe = ClassicalRecipe.parse(read_document(path), source=str(path))
+    recipe = ClassicalRecipe.load(path)
     assert load_dataset(recipe.dataset).task != "chords"
     for part in recipe.features:
         assert name_of(part) in FEATURES.names()

@@ -23,11 +23,9 @@ def run(
 
     need_laboratory("fitting a model")
     from taggram.lab.training.classical import ClassicalRecipe, fit
-    from taggram.lab.training.recipe import read_document
 
-    document = read_document(recipe, changes or ())
     specification = fit(
-        ClassicalRecipe.parse(document, source=str(recipe)),
+        ClassicalRecipe.load(recipe, changes or ()),
         root=root,
         cache=cache,
         folder=output,

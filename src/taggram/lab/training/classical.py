@@ -14,21 +14,22 @@ The folder of the fit:
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from taggram import __version__
-from taggram.errors import DatasetError, RecipeError, UnknownNameError
+from taggram.errors import DatasetError, RecipeError
 from taggram.lab.classical.classifiers._base import Task
 from taggram.lab.classical.model import ClassicalModel, Plan, fit_classical
 from taggram.lab.datasets import Annotations, AudioCache, Dataset, label_matrix, load_dataset
 from taggram.lab.export import export_model
 from taggram.lab.training.clips import Clips
+from taggram.lab.training.recipe import StrictRecipe
 from taggram.lab.training.run import describe_environment
 from taggram.modelfile.specification import Specification
 from taggram.tags.vocabularies import describe
@@ -36,7 +37,7 @@ from taggram.tags.vocabularies import describe
 Part = str | dict[str, Any]
 
 
-class ClassicalRecipe(BaseModel):
+class ClassicalRecipe(StrictRecipe):
     """Everything that decides the result of a fit, besides the data itself.
 
     Attributes
@@ -55,8 +56,6 @@ class ClassicalRecipe(BaseModel):
         Of everything that is drawn.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     dataset: str
     features: tuple[Part, ...] = ("mfcc",)
     summary: Part = "mean_std"
@@ -66,38 +65,10 @@ class ClassicalRecipe(BaseModel):
     chunks_per_clip: int = Field(default=3, ge=1)
     seed: int = Field(default=0, ge=0)
 
-    @classmethod
-    def parse(cls, document: Mapping[str, Any], *, source: str) -> Self:
-        """Validate a recipe; `source` is named in errors.
-
-        Raises
-        ------
-        RecipeError
-            If it is not valid; for an unknown key the message suggests the nearest one.
-        """
-        try:
-            for key in document:
-                if key not in cls.model_fields:
-                    raise UnknownNameError("key", str(key), cls.model_fields)
-            return cls.model_validate(document)
-        except UnknownNameError as error:
-            raise RecipeError(f"{source}: {error}") from error
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise RecipeError(f"{source}: {where}: {first['msg']}, got {first['input']!r}") from error
-
     @property
     def plan(self) -> Plan:
         """What the model is made of."""
         return Plan(self.features, self.summary, self.classifier, self.chunk_duration, self.sample_rate)
-
-    def to_yaml(self) -> str:
-        """Return the recipe with every default written out."""
-        import yaml
-
-        text: str = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
-        return text
 
 
 def fit(

@@ -22,6 +22,42 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class StrictRecipe(_Strict):
+    """What recipes of every kind can: be read, say what is wrong with them, be written out."""
+
+    @classmethod
+    def load(cls, path: Path, changes: Iterable[str] = ()) -> Self:
+        """Read a recipe file, with changes from the command line such as `schedule.epochs=5`.
+
+        Raises
+        ------
+        RecipeError
+            If the file cannot be read or is no valid recipe.
+        """
+        return cls.parse(read_document(path, changes), source=str(path))
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any], *, source: str) -> Self:
+        """Validate a recipe; `source` is named in errors.
+
+        Raises
+        ------
+        RecipeError
+            If it is not valid; for an unknown key the message suggests the nearest one.
+        """
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            raise RecipeError(f"{source}: {_explain(cls, error)}") from error
+
+    def to_yaml(self) -> str:
+        """Return the recipe with every default written out."""
+        import yaml
+
+        text: str = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+        return text
+
+
 class Published(_Strict):
     """The schedule of Won et al., 2020: Adam, then Nesterov SGD at falling rates.
 
@@ -68,7 +104,7 @@ class Augmentation(_Strict):
     probability: float = Field(default=0.5, gt=0, le=1)
 
 
-class Recipe(_Strict):
+class Recipe(StrictRecipe):
     """Everything that decides the result of a training run, besides the data itself.
 
     Attributes
@@ -135,32 +171,6 @@ class Recipe(_Strict):
         """Take a schedule without a name for the default one, with other settings."""
         return {"name": Cosine().name, **value} if isinstance(value, Mapping) else value
 
-    @classmethod
-    def load(cls, path: Path, changes: Iterable[str] = ()) -> Self:
-        """Read a recipe file, with changes from the command line such as `schedule.epochs=5`.
-
-        Raises
-        ------
-        RecipeError
-            If the file cannot be read or is no valid recipe.
-        """
-        return cls.parse(read_document(path, changes), source=str(path))
-
-    @classmethod
-    def parse(cls, document: Mapping[str, Any], *, source: str) -> Self:
-        """Validate a recipe; `source` is named in errors."""
-        try:
-            return cls.model_validate(document)
-        except ValidationError as error:
-            raise RecipeError(f"{source}: {_explain(error)}") from error
-
-    def to_yaml(self) -> str:
-        """Return the recipe with every default written out."""
-        import yaml
-
-        text: str = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
-        return text
-
 
 def read_document(path: Path, changes: Iterable[str] = ()) -> dict[str, Any]:
     """Read a recipe file of any kind, with changes from the command line, without validating it.
@@ -198,26 +208,38 @@ def apply_change(document: dict[str, Any], change: str) -> None:
     document[last] = yaml.safe_load(value)
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(recipe: type[BaseModel], error: ValidationError) -> str:
     """Say what is wrong first in a recipe, and for an unknown key which one may have been meant."""
     first = error.errors(include_url=False)[0]
-    # pydantic puts the name of the schedule between it and its key.
-    named = first["loc"][:1] == ("schedule",)
-    where = ".".join(str(part) for place, part in enumerate(first["loc"]) if not (named and place == 1))
+    where, known = _locate(recipe, first["loc"])
     if first["type"] != "extra_forbidden":
         return f"{where}: {first['msg']}, got {first['input']!r}"
-    known = _keys_beside(first["loc"])
     nearest = get_close_matches(str(first["loc"][-1]), known, n=1)
     hint = f"did you mean {nearest[0]!r}? " if nearest else ""
     return f"unknown key {where!r}: {hint}known are {', '.join(known)}"
 
 
-def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that could stand where an unknown one was found."""
-    if location[0] == "augmentations":
-        return list(Augmentation.model_fields)
-    if location[0] != "schedule":
-        return list(Recipe.model_fields)
-    union, _ = get_args(Schedule)
-    schedules = {model.model_fields["name"].default: model for model in get_args(union)}
-    return list(schedules[location[1]].model_fields)
+def _locate(recipe: type[BaseModel], location: tuple[int | str, ...]) -> tuple[str, list[str]]:
+    """Return the dotted key of a place in a recipe, and the keys that could stand there."""
+    path: list[str] = []
+    known: list[str] = []
+    models = [recipe]
+    for part in location:
+        # pydantic puts the name of the schedule between it and its key.
+        named = [model for model in models if len(models) > 1 and model.model_fields["name"].default == part]
+        if named:
+            models = named
+            continue
+        path.append(str(part))
+        fields = models[0].model_fields if models else {}
+        known = list(fields)
+        if part in fields:
+            models = _models_in(fields[str(part)].annotation)
+    return ".".join(path), known
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models that an annotation names, such as those of a union or of a tuple."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]

@@ -23,7 +23,7 @@ import torch
 
 from taggram.errors import RecipeError
 from taggram.lab.training.processes import process_share, wait_for_all
-from taggram.lab.training.recipe import Recipe
+from taggram.lab.training.recipe import StrictRecipe
 
 _PACKAGES = ("taggram", "torch", "numpy", "scipy", "scikit-learn", "onnx", "onnxruntime", "av", "soxr")
 
@@ -34,7 +34,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def begin(self, recipe: Recipe, facts: dict[str, Any], *, resume: bool) -> None:
+    def begin(self, recipe: StrictRecipe, facts: dict[str, Any], *, resume: bool) -> None:
         """Create the folder, or check that it holds a run of the same recipe and data.
 
         Of the processes of a distributed run the first one does; the others wait.
@@ -48,7 +48,7 @@ class RunFolder:
             self._begin(recipe, facts, resume=resume)
         wait_for_all()
 
-    def _begin(self, recipe: Recipe, facts: dict[str, Any], *, resume: bool) -> None:
+    def _begin(self, recipe: StrictRecipe, facts: dict[str, Any], *, resume: bool) -> None:
         known = self.path / "recipe.yaml"
         if not known.exists():
             self.path.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ class RunFolder:
             raise RecipeError(
                 f"{self.path}: holds a run already; continue it with --resume, or name another folder"
             )
-        if Recipe.load(known) != recipe:
+        if type(recipe).load(known) != recipe:
             raise RecipeError(f"{known}: the run to resume has another recipe than the one given")
         before = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
         if any(before.get(key) != value for key, value in facts.items()):
