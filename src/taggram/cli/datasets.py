@@ -208,6 +208,7 @@ def _describe(dataset: "Dataset") -> dict[str, object]:
         "task": dataset.task.replace("_", "-"),
         "n_tags": dataset.n_tags,
         "n_tracks": dict(dataset.n_tracks),
+        "n_tracks_together": dataset.n_tracks_together,
         "citation": dataset.citation,
         "licence": dataset.licence,
         "source": dataset.source,

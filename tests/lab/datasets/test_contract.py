@@ -131,6 +131,9 @@ def test_a_whole_copy_differs_in_its_counts_only(name: str, copy: Path) -> None:
     for split, published in dataset.n_tracks.items():
         named = f"{split} has {found.counts[split]} tracks, published are {published}" in found.differences
         assert named == (found.counts[split] != published)
+    together, expected = sum(found.counts.values()), dataset.n_tracks_together
+    named = f"the splits have {together} tracks together, published are {expected}" in found.differences
+    assert named == (expected not in (None, together))
     n_tags = len(dataset.vocabulary(copy))
     assert (len(found.differences) > 0 or not dataset.n_tracks) or n_tags == dataset.n_tags
     assert any("vocabulary" in text for text in found.differences) == (dataset.n_tags not in (None, n_tags))

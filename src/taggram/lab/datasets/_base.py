@@ -189,6 +189,8 @@ class Dataset(ABC):
         Expected files other than sound.
     n_tracks
         Split → published number of tracks; empty if nobody has published one.
+    n_tracks_together
+        Published number of tracks of all splits together; None if nobody has published one.
     n_tags
         Published size of the vocabulary; None if it depends on the copy.
     splits
@@ -206,6 +208,7 @@ class Dataset(ABC):
     task: Task
     files: tuple[ExpectedFile, ...] = ()
     n_tracks: Mapping[str, int] = field(default_factory=dict)
+    n_tracks_together: int | None = None
     n_tags: int | None = None
     splits: tuple[Split, ...] = SPLITS
     leaks_artists: str = ""
@@ -304,6 +307,9 @@ class Dataset(ABC):
         for split, published in self.n_tracks.items():
             if counts.get(split, 0) != published:
                 yield f"{split} has {counts.get(split, 0)} tracks, published are {published}"
+        together = sum(counts.values())
+        if self.n_tracks_together not in (None, together):
+            yield f"the splits have {together} tracks together, published are {self.n_tracks_together}"
         if self.n_tags not in (None, n_tags):
             yield f"the vocabulary has {n_tags} names, published are {self.n_tags}"
 

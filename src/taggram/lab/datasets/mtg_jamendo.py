@@ -31,6 +31,8 @@ _N_TRACKS: Mapping[str, Mapping[str, int]] = {
     "top50": {"train": 32_136, "validation": 10_888, "test": 11_356},
     "moodtheme": {"train": 9_949, "validation": 3_802, "test": 4_231},
 }
+# Of all splits together: every one of the five holds the same tracks.
+_N_TRACKS_TOGETHER: Mapping[str, int] = {"top50": 54_380, "all": 55_525}
 _CHECKSUM_LISTS = tuple(
     f"{collection}_{edition}_sha256_tracks.txt"
     for collection in ("autotagging_moodtheme", "raw_30s")
@@ -82,6 +84,7 @@ def _variant(subset: str, number: int) -> MtgJamendo:
             ExpectedFile(f"data/splits/split-{number}/autotagging{part}-{split}.tsv") for split in SPLITS
         ),
         n_tracks=_N_TRACKS.get(subset, {}) if number == 0 else {},
+        n_tracks_together=_N_TRACKS_TOGETHER.get(subset),
         n_tags=n_tags,
     )
 
