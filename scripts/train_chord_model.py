@@ -10,15 +10,14 @@ lossless, csound-soundfont, opl3-soundfont (training) and timgm6mb-soundfont (te
 
 import argparse
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from taggram.lab.chords.corpus import ChordCorpus
 from taggram.lab.chords.project import ChordProject
+from taggram.lab.chords.recipe import ChordRecipe
 from taggram.lab.chords.report import write_card, write_results
-from taggram.lab.chords.training import Schedule
 from taggram.lab.datasets import load_dataset
 
 
@@ -36,11 +35,12 @@ def main() -> None:
         cache=arguments.cache,
         billboard=music / "billboard",
         pop909=music / "pop909",
-        schedules={
-            "conv_gru": replace(Schedule(), n_steps=arguments.steps),
+        recipes={
+            "conv_gru": ChordRecipe(dataset="pop909", n_steps=arguments.steps),
             # The tutorial's 32 patches and learning rate, here the highest; a short mean for few steps.
-            "tutorial": replace(
-                Schedule(),
+            "tutorial": ChordRecipe(
+                dataset="pop909",
+                model="tutorial",
                 n_steps=arguments.tutorial_steps,
                 batch_size=32,
                 learning_rate=0.01,
@@ -67,7 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True, help="model file; the card goes beside it")
     parser.add_argument("--results", type=Path, required=True, help="page of results")
     parser.add_argument("--takes", type=int, default=2, help="renderings of every training song")
-    parser.add_argument("--steps", type=int, default=Schedule.n_steps, help="steps of training")
+    parser.add_argument("--steps", type=int, default=1400, help="steps of training")
     parser.add_argument("--tutorial-steps", type=int, default=300, help="of the tutorial's network")
     parser.add_argument("--threads", type=int, default=1, help="of the training; 1 gives the same sums again")
     arguments = parser.parse_args()

@@ -24,8 +24,9 @@ from taggram.lab.chords.evaluation import (
     judge_recordings,
 )
 from taggram.lab.chords.project import Outcome
+from taggram.lab.chords.recipe import ChordRecipe
 from taggram.lab.chords.report import write_card, write_results
-from taggram.lab.chords.training import Check, Schedule, TrainingRecord
+from taggram.lab.chords.training import Check, TrainingRecord
 from taggram.lab.datasets import Segment, Track
 from taggram.lab.training.shards import save_arrays
 from tests.chords.sounds import LABELS, RATE, SONG, play
@@ -111,7 +112,9 @@ def test_the_page_and_the_card_give_what_was_measured(
             },
         )
     record = TrainingRecord((Check(100, 0.7, 0.58), Check(200, 0.8, 0.67)), ((0, 1800), (100, 200)))
-    outcome = Outcome(recogniser.network.specification, 1234, judgements, fit, Schedule(), record, 7)
+    outcome = Outcome(
+        recogniser.network.specification, 1234, judgements, fit, ChordRecipe(dataset="pop909"), record, 7
+    )
     tracks = [Track(name.partition("-")[0], tmp_path / "x.mid") for name in ITEMS]
     page = write_results(outcome, outcome, corpus, tracks)
     figure = judgements["majmin"].figures["root"]

@@ -1,7 +1,6 @@
 """The networks: shapes, training on a tiny problem, resuming, and the way through the door."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +8,19 @@ import pytest
 import torch
 
 from taggram.chords.network import ChordNetwork
-from taggram.errors import ModelFileError
+from taggram.errors import ModelFileError, RecipeError, UnknownNameError
 from taggram.lab.chords.corpus import FRONT_END, SAMPLE_RATE, Item
 from taggram.lab.chords.export import describe, export_chord_model
 from taggram.lab.chords.models import MODELS
 from taggram.lab.chords.models.conv_gru import ConvGRU
 from taggram.lab.chords.models.tutorial import Tutorial
+from taggram.lab.chords.recipe import ChordRecipe
 from taggram.lab.chords.targets import NO_ROOT
 from taggram.lab.chords.training import (
     Batch,
+    Check,
     ChordTraining,
-    Schedule,
+    build_network,
     compute_loss,
     draw_batch,
     example_of,
@@ -33,7 +34,9 @@ from taggram.modelfile.specification import ChordSettings, ChordStatistics
 
 N_BINS = FRONT_END.n_bins
 FRAME = FRONT_END.hop_length / SAMPLE_RATE
-SMALL = Schedule(n_steps=30, batch_size=4, n_frames=32, learning_rate=5e-3, mean_decay=0.8)
+SMALL = ChordRecipe(
+    dataset="pop909", n_steps=30, batch_size=4, n_frames=32, learning_rate=5e-3, mean_decay=0.8
+)
 
 
 def small_model() -> ConvGRU:
@@ -111,21 +114,23 @@ def test_the_tutorial_says_major_minor_or_nothing() -> None:
 
 def test_training_learns_chords_of_pure_tones(tmp_path: Path, rng: np.random.Generator) -> None:
     items = [tonal_item(rng, number) for number in range(24)]
-    schedule = replace(SMALL, n_steps=160)
-    training = ChordTraining(small_model(), schedule, items[:20], items[20:], tmp_path)
-    root_before, _ = training.validate()
-    training.run(report_every=160)
-    root, triad = training.validate()
-    assert root_before < 0.35
-    assert root > 0.8
-    assert triad > 0.7
+    recipe = SMALL.model_copy(update={"n_steps": 160, "check_every": 160})
+    training = ChordTraining(small_model(), recipe, items[:20], items[20:], tmp_path)
+    before = training.validate()
+    training.run()
+    after = training.validate()
+    assert before.root < 0.35
+    assert after.root > 0.8
+    assert after.triad > 0.7
+    assert after.loss < before.loss / 2
+    assert training.record.checks[0].loss == after.loss
 
 
-def stop_at(step: int) -> Callable[[int], None]:
+def stop_at(step: int) -> Callable[[Check], None]:
     """Make what stops a run as a person at the keyboard does."""
 
-    def watch(done: int) -> None:
-        if done == step:
+    def watch(check: Check) -> None:
+        if check.step == step:
             raise KeyboardInterrupt
 
     return watch
@@ -134,23 +139,74 @@ def stop_at(step: int) -> Callable[[int], None]:
 def test_an_interrupted_run_gives_the_same_network(tmp_path: Path, rng: np.random.Generator) -> None:
     items = [tonal_item(rng, number) for number in range(3)]
 
-    def training(folder: str) -> ChordTraining:
-        schedule = replace(SMALL, n_steps=8)
-        return ChordTraining(small_model(), schedule, items, items[:1], tmp_path / folder)
+    def of_length(n_steps: int) -> ChordRecipe:
+        return SMALL.model_copy(update={"n_steps": n_steps, "check_every": 3})
 
-    whole = training("whole").run(report_every=8).state_dict()
+    def training(folder: str) -> ChordTraining:
+        return ChordTraining(small_model(), of_length(8), items, items[:1], tmp_path / folder)
+
+    whole = training("whole").run().state_dict()
     broken = training("broken")
     with pytest.raises(KeyboardInterrupt):
-        broken.run(report_every=3, watch=stop_at(3))
+        broken.run(watch=stop_at(3))
     again = training("broken")
-    continued = again.run(report_every=8).state_dict()
-    assert [check.step for check in again.record.checks] == [3, 8]
+    continued = again.run().state_dict()
+    assert [check.step for check in again.record.checks] == [3, 6, 8]
     assert again.record.lengths == ((0, 8),)
-    longer = ChordTraining(small_model(), replace(SMALL, n_steps=9), items, items[:1], tmp_path / "broken")
+    longer = ChordTraining(small_model(), of_length(9), items, items[:1], tmp_path / "broken")
     longer.run()
     assert longer.record.lengths == ((0, 8), (8, 9))
     for key, value in whole.items():
         torch.testing.assert_close(continued[key], value, rtol=0, atol=0)
+
+
+def test_training_ends_when_validation_gets_no_better_and_keeps_the_best(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    items = [tonal_item(rng, number) for number in range(3)]
+    changes = {"n_steps": 60, "rates": "constant", "learning_rate": 0.05, "mean_decay": 0.0}
+    recipe = SMALL.model_copy(update={**changes, "check_every": 2, "patience": 3})
+
+    def training(folder: str) -> ChordTraining:
+        return ChordTraining(small_model(), recipe, items[:1], items[1:], tmp_path / folder)
+
+    whole = training("whole")
+    network = whole.run().state_dict()
+    best, checks = whole.record.best, whole.record.checks
+    assert best is not None
+    assert len(checks) < 30
+    assert checks[-1].step == best.step + 2 * 3
+    assert whole.validate().loss == best.loss < checks[-1].loss
+    broken = training("broken")
+    with pytest.raises(KeyboardInterrupt):
+        broken.run(watch=stop_at(best.step + 2))
+    continued = training("broken")
+    for key, value in continued.run().state_dict().items():
+        torch.testing.assert_close(network[key], value, rtol=0, atol=0)
+    assert continued.record.checks == checks
+    over = training("broken")
+    over.run()
+    assert over.record.checks == checks
+
+
+def test_a_recipe_names_a_network_and_options_that_there_are() -> None:
+    def network(**changes: object) -> ConvGRU | Tutorial:
+        built = build_network(ChordRecipe.parse({"dataset": "pop909", **changes}, source="test"))
+        assert isinstance(built, ConvGRU | Tutorial)
+        return built
+
+    assert network(model_options={"n_hidden": 24}).root.in_features == 2 * 96 + 24  # type: ignore[union-attr]
+    weights = [next(network(seed=seed).parameters()) for seed in (1, 1, 2)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+    with pytest.raises(UnknownNameError, match="did you mean 'conv_gru'"):
+        network(model="conv_gr")
+    with pytest.raises(UnknownNameError, match="did you mean 'n_hidden'"):
+        network(model_options={"n_hiden": 24})
+    with pytest.raises(RecipeError, match="n_frames: tutorial takes 256, got 128"):
+        network(model="tutorial", n_frames=128)
+    with pytest.raises(RecipeError, match="unknown key 'pacience': did you mean 'patience'"):
+        network(pacience=3)
 
 
 def test_batches_are_drawn_by_seed_and_transposed_with_their_targets(rng: np.random.Generator) -> None:
@@ -181,7 +237,8 @@ def test_frames_without_a_target_teach_nothing(rng: np.random.Generator) -> None
     nothing = Batch(batch.spectrum, *(torch.full_like(part, -1) for part in batch[1:]))
     nothing.root[0, 0] = NO_ROOT
     nothing.bass[0, 0] = NO_ROOT
-    compute_loss(model(nothing.spectrum), nothing).backward()  # type: ignore[no-untyped-call]
+    loss = compute_loss(model(nothing.spectrum), nothing.root, nothing.quality, nothing.bass)
+    loss.backward()  # type: ignore[no-untyped-call]
     assert model.quality.weight.grad is not None
     assert not model.quality.weight.grad.any()
     assert model.root.weight.grad is not None

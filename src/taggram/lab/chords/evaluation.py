@@ -137,8 +137,7 @@ def judge(
 
 
 def _judgement(vocabulary: VocabularyName, songs: tuple[SongJudgement, ...]) -> Judgement:
-    truth = Targets(*(np.concatenate(parts) for parts in zip(*(_parts(s.truth) for s in songs), strict=True)))
-    heard = Targets(*(np.concatenate(parts) for parts in zip(*(_parts(s.heard) for s in songs), strict=True)))
+    truth, heard = Targets.join([s.truth for s in songs]), Targets.join([s.heard for s in songs])
     return Judgement(
         vocabulary=vocabulary,
         songs=songs,
@@ -278,10 +277,6 @@ def _segments(
 def _targets_of(result: ChordResult, times: Floats) -> Targets:
     """Write a result out frame by frame, as annotations are."""
     return compute_targets((Segment(c.start, c.end, c.label()) for c in result.chords), times)
-
-
-def _parts(targets: Targets) -> tuple[NDArray[np.int64], ...]:
-    return targets.root, targets.quality, targets.bass
 
 
 def _triads(targets: Targets) -> NDArray[np.int64]:

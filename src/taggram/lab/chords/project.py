@@ -9,26 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from taggram.chords.network import ChordNetwork
 from taggram.chords.recogniser import ChordRecogniser
 from taggram.chords.vocabulary import VocabularyName
 from taggram.lab.chords.corpus import ChordCorpus, fingerprint
 from taggram.lab.chords.evaluation import DecoderFit, Judgement, fit_decoder, judge
 from taggram.lab.chords.export import describe, export_chord_model, reseal, window_of
-from taggram.lab.chords.models import MODELS, ChordModel
+from taggram.lab.chords.models import ChordModel
+from taggram.lab.chords.recipe import ChordRecipe
 from taggram.lab.chords.statistics import count_chords, count_keys
-from taggram.lab.chords.training import ChordTraining, Schedule, TrainingRecord
+from taggram.lab.chords.training import ChordTraining, TrainingRecord, build_network
 from taggram.lab.datasets import load_dataset
 from taggram.modelfile.reader import load_model_file
 from taggram.modelfile.specification import ChordSettings, Metric, Specification
-
-VOCABULARIES: Mapping[str, tuple[VocabularyName, ...]] = {
-    "conv_gru": ("majmin", "sevenths", "full"),
-    "tutorial": ("majmin",),
-}
-"""Network → what it can tell apart."""
 
 _TRAINING_DATA = (
     "POP909 (MIT), songs rendered by FluidSynth with drawn instruments, bass, drums, keys, tempi, tunings "
@@ -52,7 +45,7 @@ class Outcome:
         Vocabulary → on the test songs.
     fit
         Of the decoder, on validation songs.
-    schedule
+    recipe
         Of the training.
     record
         How the training went.
@@ -64,7 +57,7 @@ class Outcome:
     n_parameters: int
     judgements: Mapping[VocabularyName, Judgement]
     fit: DecoderFit
-    schedule: Schedule
+    recipe: ChordRecipe
     record: TrainingRecord
     n_training: int
 
@@ -79,23 +72,21 @@ class ChordProject:
         cache: Path,
         billboard: Path,
         pop909: Path,
-        schedules: Mapping[str, Schedule],
+        recipes: Mapping[str, ChordRecipe],
     ) -> None:
         self._corpus = corpus
         self._cache = cache
         self._billboard = billboard
         self._pop909 = pop909
-        self._schedules = schedules
+        self._recipes = recipes
 
     def train(self, name: str) -> tuple[ChordModel, TrainingRecord]:
         """Train a network, or continue, or return what is trained already."""
-        torch.manual_seed(self._schedules[name].seed)
-        # Convolutions run 1.5 times faster on a processor with the channels last.
-        model = MODELS.get(name)().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        recipe = self._recipes[name]
         begun = time.perf_counter()
         training = ChordTraining(
-            model,
-            self._schedules[name],
+            build_network(recipe),
+            recipe,
             list(self._corpus.items("train")),
             list(self._corpus.items("validation")),
             self._cache / name,
@@ -117,13 +108,13 @@ class ChordProject:
             vocabulary: settings.statistics[vocabulary].model_copy(
                 update={"evidence_weight": fit.weights[vocabulary]}
             )
-            for vocabulary in VOCABULARIES[name]
+            for vocabulary in model.vocabularies
         }
         settings = settings.model_copy(update={"statistics": fitted})
         specification = self._describe(model, name, settings)
         reseal(provisional, specification, provisional)
         with ChordRecogniser.load(provisional) as recogniser:
-            judgements = judge(recogniser, self._corpus.items("test"), VOCABULARIES[name])
+            judgements = judge(recogniser, self._corpus.items("test"), model.vocabularies)
         specification = specification.model_copy(update={"metrics": _metrics(judgements)})
         specification = reseal(provisional, specification, output)
         return Outcome(
@@ -131,7 +122,7 @@ class ChordProject:
             n_parameters=sum(p.numel() for p in model.parameters()),
             judgements=judgements,
             fit=fit,
-            schedule=self._schedules[name],
+            recipe=self._recipes[name],
             record=record,
             n_training=len(self._corpus.paths("train")),
         )

@@ -88,7 +88,7 @@ Hears chords: root, quality and bass of every frame, put together by a decoder t
 | vocabularies | majmin (25), sevenths (61), full (169, with inversions) |
 | trained on | {specification.training_data}; {_amount(ours)} |
 | licence of the weights | {specification.licence} |
-| seed, torch | {ours.schedule.seed}, {torch.__version__} |
+| seed, torch | {ours.recipe.seed}, {torch.__version__} |
 | command | `{_COMMAND}` |
 | decoder's evidence weights, from validation songs | {weights} |
 
@@ -109,7 +109,7 @@ All results: `docs/results/chords.md`.
 
 
 def _amount(ours: Outcome) -> str:
-    return f"{ours.n_training} excerpts of {EXCERPT:g} s, {ours.schedule.n_steps} steps"
+    return f"{ours.n_training} excerpts of {EXCERPT:g} s, {ours.recipe.n_steps} steps"
 
 
 def _setting(ours: Outcome, judgement: Judgement) -> str:
@@ -145,9 +145,9 @@ def _compare(ours: Outcome, tutorial: Outcome) -> str:
     )
     note = (
         "\nThe tutorial's network is its architecture on our spectrum (23.8 s are 256 frames, not 1024), "
-        f"trained on the same renderings for {tutorial.schedule.n_steps} steps of "
-        f"{tutorial.schedule.batch_size} patches (ours: {ours.schedule.n_steps} of "
-        f"{ours.schedule.batch_size}) with its learning rate as the highest. On RWC Popular it had "
+        f"trained on the same renderings for {tutorial.recipe.n_steps} steps of "
+        f"{tutorial.recipe.batch_size} patches (ours: {ours.recipe.n_steps} of "
+        f"{ours.recipe.batch_size}) with its learning rate as the highest. On RWC Popular it had "
         "a frame macro recall of 0.557, on recordings: the figures cannot be compared.\n"
     )
     return _table(header, rows) + note
@@ -283,7 +283,7 @@ def _run(outcomes: Mapping[str, Outcome]) -> str:
 
 def _lengths(outcome: Outcome) -> str:
     """Say that the schedule was changed on the way, if it was: a fresh run is not the same then."""
-    (_, first), *later = outcome.record.lengths or [(0, outcome.schedule.n_steps)]
+    (_, first), *later = outcome.record.lengths or [(0, outcome.recipe.n_steps)]
     if not later:
         return ""
     changes = ", ".join(f"{n_steps} from step {since} on" for since, n_steps in later)

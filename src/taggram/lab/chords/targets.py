@@ -7,8 +7,9 @@ Conventions: roots and basses are pitch classes 0–11 and 12 for no chord; qual
 `taggram.chords.harte.QUALITIES`; all arrays are int64 (n_frames,).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,15 @@ class Targets:
     root: Labels
     quality: Labels
     bass: Labels
+
+    @classmethod
+    def join(cls, songs: Sequence[Self]) -> Self:
+        """Return the targets of several songs, one after the other."""
+        return cls(
+            root=np.concatenate([song.root for song in songs]),
+            quality=np.concatenate([song.quality for song in songs]),
+            bass=np.concatenate([song.bass for song in songs]),
+        )
 
 
 def compute_targets(

@@ -14,6 +14,8 @@ from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
+from taggram.chords.vocabulary import VocabularyName
+
 
 class ChordLogits(NamedTuple):
     """Logits of root, quality on each root, and bass."""
@@ -32,11 +34,14 @@ class ChordModel(nn.Module):
         What it is called, and where it was published.
     n_frames
         The only length that it takes; None is any.
+    vocabularies
+        What it can tell apart, the finest last.
     """
 
     title: ClassVar[str]
     paper: ClassVar[str]
     n_frames: ClassVar[int | None] = None
+    vocabularies: ClassVar[tuple[VocabularyName, ...]] = ("majmin", "sevenths", "full")
 
     def forward(self, spectrum: Tensor) -> ChordLogits:
         """Map magnitudes (batch, n_frames, n_bins) to logits."""

@@ -35,6 +35,7 @@ class Tutorial(ChordModel):
     title = "The tutorial's Conv2d and bidirectional LSTM"
     paper = "tutorial on deep learning for music information retrieval"
     n_frames = 256
+    vocabularies = ("majmin",)
 
     def __init__(self) -> None:
         super().__init__()
