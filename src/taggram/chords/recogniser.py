@@ -8,7 +8,6 @@ and the frames on which the decoder has not decided.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
 from os import PathLike, fspath
 from types import TracebackType
 from typing import Self
@@ -19,26 +18,20 @@ from numpy.typing import NDArray
 from taggram.audio.decode import Decoding
 from taggram.audio.decoder import Decoder as SoundDecoder
 from taggram.chords.assembler import ChordAssembler
-from taggram.chords.constant_q import compute_constant_q
 from taggram.chords.key import estimate_key
 from taggram.chords.network import ChordNetwork
 from taggram.chords.result import ChordResult, ChordSegment
-from taggram.chords.tuning import estimate_tuning
+from taggram.chords.tuned_spectrum import Block, TunedSpectrum
 from taggram.chords.vocabulary import VOCABULARIES, VocabularyName
-from taggram.errors import AudioError, ModelFileError, ShapeError
+from taggram.errors import ModelFileError, ShapeError
 from taggram.modelfile.cache import resolve_model
 from taggram.modelfile.reader import load_model_file
 
 SHIPPED_MODEL = "chords"
-MIN_DURATION = 1.0
-"""Seconds of sound that a file must have."""
-TUNING_DURATION = 60.0
-"""Seconds from the start of which the tuning is measured."""
 CLEAR = 0.5
 """Mean confidence below which the chords of a song are called doubtful."""
 
 Path = str | PathLike[str]
-Block = NDArray[np.float32]
 
 
 class ChordRecogniser:
@@ -79,12 +72,17 @@ class ChordRecogniser:
         """What hears."""
         return self._network
 
+    @property
+    def vocabularies(self) -> tuple[VocabularyName, ...]:
+        """What the model can tell apart, the finest last."""
+        return tuple(name for name in VOCABULARIES if name in self._network.settings.statistics)
+
     def recognise(
         self,
         source: Path | NDArray[np.floating],
         *,
         sample_rate: int | None = None,
-        vocabulary: VocabularyName = "full",
+        vocabulary: VocabularyName | None = None,
     ) -> ChordResult:
         """Recognise the chords of a file or a waveform.
 
@@ -95,7 +93,7 @@ class ChordRecogniser:
         sample_rate
             Of the waveform, in Hz; only for a waveform, and then required.
         vocabulary
-            Which chords to tell apart.
+            Which chords to tell apart; None is as many as the model can.
 
         Raises
         ------
@@ -106,7 +104,8 @@ class ChordRecogniser:
         ModelFileError
             If the model does not know the vocabulary.
         """
-        return self.recognise_all(source, sample_rate=sample_rate, vocabularies=(vocabulary,))[vocabulary]
+        name = vocabulary or self.vocabularies[-1]
+        return self.recognise_all(source, sample_rate=sample_rate, vocabularies=(name,))[name]
 
     def recognise_all(
         self,
@@ -173,22 +172,14 @@ class ChordRecogniser:
     ) -> dict[VocabularyName, ChordResult]:
         network = self._network
         assemblers = {name: self._assembler(name) for name in names}
-        spec, sample_rate = network.front_end, network.specification.sample_rate
-        sound = _Sound(blocks, sample_rate, watch)
-        head = sound.first(TUNING_DURATION)
-        if sound.duration < MIN_DURATION:
-            raise AudioError(
-                f"{sound.duration:.2f} s of sound; at least {MIN_DURATION:g} s are needed for chords",
-                outcome="too_short",
-            )
-        tuning = estimate_tuning(np.concatenate(list(compute_constant_q(head, spec, sample_rate))), spec)
-        frames = compute_constant_q(chain(head, sound.rest()), spec, sample_rate, tuning_cents=tuning)
-        for evidence in network.listen(frames):
+        spectrum = TunedSpectrum(blocks, network.front_end, network.specification.sample_rate, watch)
+        for evidence in network.listen(spectrum.frames()):
             for assembler in assemblers.values():
                 assembler.add(evidence)
+        duration, tuning = spectrum.duration, spectrum.tuning_cents
         notes = blocks.report.notes if isinstance(blocks, Decoding) else ()
         return {
-            name: self._result(name, assembler.finish(sound.duration), sound.duration, tuning, notes)
+            name: self._result(name, assembler.finish(duration), duration, tuning, notes)
             for name, assembler in assemblers.items()
         }
 
@@ -218,40 +209,6 @@ class ChordRecogniser:
             model=self._network.specification.name,
         )
         return replace(result, message=" ".join([*_doubts(result), *notes]))
-
-
-class _Sound:
-    """A stream of blocks whose beginning is wanted twice."""
-
-    def __init__(
-        self, blocks: Iterator[Block], sample_rate: int, watch: Callable[[Block], None] | None
-    ) -> None:
-        self._blocks = blocks
-        self._sample_rate = sample_rate
-        self._watch = watch
-        self._n_samples = 0
-
-    @property
-    def duration(self) -> float:
-        """Seconds heard so far."""
-        return self._n_samples / self._sample_rate
-
-    def first(self, seconds: float) -> list[Block]:
-        """Return the blocks up to a time."""
-        head = []
-        for block in self.rest():
-            head.append(block)
-            if self.duration >= seconds:
-                break
-        return head
-
-    def rest(self) -> Iterator[Block]:
-        """Yield the blocks that follow."""
-        for block in self._blocks:
-            self._n_samples += len(block)
-            if self._watch is not None:
-                self._watch(block)
-            yield block
 
 
 def _doubts(result: ChordResult) -> Iterator[str]:

@@ -29,9 +29,12 @@ class Format(StrEnum):
 def run(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A sound file.")],
     vocabulary: Annotated[
-        VocabularyChoice,
-        typer.Option(help="Major and minor triads, those and three sevenths, or everything."),
-    ] = VocabularyChoice.FULL,
+        VocabularyChoice | None,
+        typer.Option(
+            help="Major and minor triads, those and three sevenths, or everything; "
+            "default: as much as the model knows."
+        ),
+    ] = None,
     output_format: Annotated[Format, typer.Option("--format", help="Form of the output.")] = Format.TABLE,
     output: Annotated[Path | None, typer.Option(help="File to write; default: the standard output.")] = None,
     simplify: Annotated[bool, typer.Option("--simplify", help="Triads in root position only.")] = False,
@@ -51,7 +54,7 @@ def run(
 
     with ChordRecogniser.load(model) as recogniser:
         try:
-            result = recogniser.recognise(file, vocabulary=vocabulary.value)
+            result = recogniser.recognise(file, vocabulary=vocabulary.value if vocabulary else None)
         except AudioError as error:
             print(f"taggram: {error.outcome}: {error}", file=sys.stderr)
             raise typer.Exit(1) from error
