@@ -139,12 +139,18 @@ def test_recordings_are_judged_and_what_is_missing_is_named(
     tracks = [
         Track("a", tmp_path / "a.wav", (), segments),
         Track("b", tmp_path / "b.wav", (), segments),
+        Track("c", tmp_path / "a.wav", (), (Segment(0, 0, "C:maj"),)),
     ]
-    figures, left_out = judge_recordings(recogniser, tracks, "majmin")
-    assert figures["majmin"].mean > 0.85
-    assert figures["majmin"].n_songs == 1
-    assert list(left_out) == ["b"]
+    judgements, failed = judge_recordings(recogniser, tracks, ("majmin", "full"), n_replicates=100)
+    majmin = judgements["majmin"]
+    assert majmin.figures["majmin"].mean > 0.85
+    assert majmin.figures["majmin"].n_songs == 1
+    assert majmin.macro_recall_interval is not None
+    assert majmin.macro_recall_interval.low == pytest.approx(majmin.macro_recall)  # of one song
+    assert [song.id for song in judgements["full"].songs] == ["a"]
+    assert list(failed) == ["b", "c"]
+    assert failed["c"] == "no chord is annotated"
     with pytest.raises(EvaluationError, match="none of 1 songs could be heard"):
-        judge_recordings(recogniser, tracks[1:], "majmin")
+        judge_recordings(recogniser, tracks[1:2], ("majmin",))
     with pytest.raises(EvaluationError, match="no songs to judge"):
         judge(recogniser, [], ("majmin",))

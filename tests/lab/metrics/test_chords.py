@@ -10,6 +10,7 @@ from taggram.lab.metrics.chords import (
     ChordScores,
     count_confusions,
     frame_macro_recall,
+    macro_recall_interval,
     score_song,
     summarise,
 )
@@ -99,3 +100,22 @@ def test_macro_recall_counts_classes_and_not_frames() -> None:
 def test_confusions_have_the_truth_in_rows() -> None:
     counts = count_confusions(np.array([0, 0, 2, -1]), np.array([0, 1, 1, 1]), 3)
     assert counts.tolist() == [[1, 1, 0], [0, 0, 0], [0, 1, 0]]
+
+
+def test_the_interval_of_macro_recall_is_made_of_its_values_on_drawn_songs(
+    rng: np.random.Generator,
+) -> None:
+    n_classes = 4
+    songs = [rng.integers(-1, n_classes - 1, (2, 50)) for _ in range(3)]  # no song has the last class
+    right = [truth[(truth >= 0) & (truth == heard)] for truth, heard in songs]
+    known = [truth[truth >= 0] for truth, _ in songs]
+    n_right, n_frames = (
+        np.array([np.bincount(part, minlength=n_classes) for part in parts], float)
+        for parts in (right, known)
+    )
+    for drawn in ([0, 1, 2], [0, 0, 2], [1, 1, 1]):
+        weights = np.bincount(drawn, minlength=3)[None].astype(float)
+        interval = macro_recall_interval(n_right, n_frames, weights)
+        assert interval is not None
+        truth, heard = np.concatenate([songs[song] for song in drawn], axis=1)
+        assert interval.low == interval.high == pytest.approx(frame_macro_recall(truth, heard))

@@ -1,7 +1,8 @@
 """Judging chord models on whole songs, through the runtime, as a user would hear them.
 
-Every song passes the whole way: waveform, tuning, spectrum, network, decoder. The weight of the evidence
-against the decoder's statistics is chosen on validation songs, everything is judged on test songs.
+Every song – a rendering of the corpus, or a recording of a dataset – passes the whole way: waveform, tuning,
+spectrum, network, decoder. The weight of the evidence against the decoder's statistics is chosen on
+validation songs, everything is judged on test songs.
 
 Conventions: references are annotations moved to the key of the rendering; frames for macro recall and
 confusions are those of the spectrum.
@@ -9,7 +10,7 @@ confusions are those of the spectrum.
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +26,14 @@ from taggram.chords.vocabulary import VOCABULARIES, Vocabulary, VocabularyName
 from taggram.errors import AudioError, EvaluationError
 from taggram.lab.chords.corpus import SAMPLE_RATE, Item
 from taggram.lab.chords.targets import IGNORED, N_QUALITIES, N_ROOTS, NO_ROOT, Targets, compute_targets
-from taggram.lab.datasets._base import Segment, Track
+from taggram.lab.datasets._base import Segment, Track, Watch
+from taggram.lab.metrics.bootstrap import N_REPLICATES, Interval, draw_weights
 from taggram.lab.metrics.chords import (
     ChordScores,
     Figure,
     count_confusions,
     frame_macro_recall,
+    macro_recall_interval,
     score_song,
     summarise,
 )
@@ -97,8 +100,9 @@ class Judgement:
         One by one.
     figures
         Comparison or segmentation → figure.
-    macro_recall
-        Over the frames' 25 classes of major, minor and no chord, as the tutorial has it.
+    macro_recall, macro_recall_interval
+        Over the frames' 25 classes of major, minor and no chord, as the tutorial has it; bootstrap over
+        songs.
     intervals
         shape (13,): share of frames with a chord by interval from the true root to the one heard; no chord
         last.
@@ -112,6 +116,7 @@ class Judgement:
     songs: tuple[SongJudgement, ...]
     figures: Mapping[str, Figure]
     macro_recall: float
+    macro_recall_interval: Interval | None
     intervals: Floats
     qualities: Floats
     times_real_time: float
@@ -127,68 +132,112 @@ def judge(
     EvaluationError
         If there is no item, or one without its waveform.
     """
-    songs: dict[VocabularyName, list[SongJudgement]] = {name: [] for name in vocabularies}
-    for item in items:
-        for name, song in _judge_song(recogniser, item, vocabularies).items():
-            songs[name].append(song)
-    if not all(songs.values()):
+    songs = [_judge_item(recogniser, item, vocabularies) for item in items]
+    if not songs:
         raise EvaluationError("no songs to judge chords on: hear the corpus first")
-    return {name: _judgement(name, tuple(judged)) for name, judged in songs.items()}
-
-
-def _judgement(vocabulary: VocabularyName, songs: tuple[SongJudgement, ...]) -> Judgement:
-    truth, heard = Targets.join([s.truth for s in songs]), Targets.join([s.heard for s in songs])
-    return Judgement(
-        vocabulary=vocabulary,
-        songs=songs,
-        figures=summarise([song.scores for song in songs], np.random.default_rng(0)),
-        macro_recall=frame_macro_recall(_triads(truth), _triads(heard)),
-        intervals=_root_intervals(truth, heard),
-        qualities=_quality_confusions(truth, heard),
-        times_real_time=sum(s.result.duration for s in songs) / sum(s.seconds for s in songs),
-    )
+    return _summaries(songs, vocabularies)
 
 
 def judge_recordings(
-    recogniser: ChordRecogniser, tracks: Iterable[Track], vocabulary: VocabularyName
-) -> tuple[dict[str, Figure], dict[str, str]]:
+    recogniser: ChordRecogniser,
+    tracks: Sequence[Track],
+    vocabularies: Sequence[VocabularyName],
+    *,
+    seed: int = 0,
+    n_replicates: int = N_REPLICATES,
+    watch: Watch = iter,
+) -> tuple[dict[VocabularyName, Judgement], dict[str, str]]:
     """Judge a model on the recordings of a dataset.
+
+    Parameters
+    ----------
+    recogniser, tracks, vocabularies
+        Who hears, what, and which chords are told apart.
+    seed, n_replicates
+        Of the resampling behind the intervals.
+    watch
+        Iterates over the tracks, for a progress bar.
 
     Returns
     -------
-    The figures of the songs that could be heard, and song → why it could not be.
+    Vocabulary → judgement on the songs that could be heard, and song → why it could not be.
 
     Raises
     ------
     EvaluationError
         If no song could be heard.
     """
-    scores, left_out = [], {}
-    for track in tracks:
-        try:
-            result = recogniser.recognise(track.path, vocabulary=vocabulary)
-        except (AudioError, OSError) as error:
-            left_out[track.id] = str(error)
+    songs, failed = [], {}
+    for track in watch(tracks):
+        if not any(chord.end > chord.start for chord in track.segments):
+            failed[track.id] = "no chord is annotated"
             continue
-        intervals = np.array([(chord.start, chord.end) for chord in result.chords])
-        chords = [chord for chord in track.segments if chord.end > chord.start]
-        reference = np.array([(chord.start, chord.end) for chord in chords])
-        names = [chord.label for chord in chords]
-        scores.append(score_song(reference, names, intervals, [chord.label() for chord in result.chords]))
-    if not scores:
+        try:
+            songs.append(_judge_track(recogniser, track, vocabularies))
+        except (AudioError, OSError) as error:
+            failed[track.id] = str(error)
+    if not songs:
         raise EvaluationError(
-            f"none of {len(left_out)} songs could be heard, the first because: "
-            f"{next(iter(left_out.values()), 'the split is empty')}"
+            f"none of {len(failed)} songs could be heard, the first because: "
+            f"{next(iter(failed.values()), 'the split is empty')}"
         )
-    return summarise(scores, np.random.default_rng(0)), left_out
+    return _summaries(songs, vocabularies, seed=seed, n_replicates=n_replicates), failed
+
+
+def _summaries(
+    songs: Sequence[Mapping[VocabularyName, SongJudgement]],
+    vocabularies: Sequence[VocabularyName],
+    *,
+    seed: int = 0,
+    n_replicates: int = N_REPLICATES,
+) -> dict[VocabularyName, Judgement]:
+    return {
+        name: _judgement(name, tuple(song[name] for song in songs), seed, n_replicates)
+        for name in vocabularies
+    }
+
+
+def _judgement(
+    vocabulary: VocabularyName, songs: tuple[SongJudgement, ...], seed: int, n_replicates: int
+) -> Judgement:
+    truth, heard = Targets.join([s.truth for s in songs]), Targets.join([s.heard for s in songs])
+    return Judgement(
+        vocabulary=vocabulary,
+        songs=songs,
+        figures=summarise(
+            [song.scores for song in songs], np.random.default_rng(seed), n_replicates=n_replicates
+        ),
+        macro_recall=frame_macro_recall(_triads(truth), _triads(heard)),
+        macro_recall_interval=_macro_recall_interval(songs, seed, n_replicates),
+        intervals=_root_intervals(truth, heard),
+        qualities=_quality_confusions(truth, heard),
+        times_real_time=sum(s.result.duration for s in songs) / sum(s.seconds for s in songs),
+    )
+
+
+def _macro_recall_interval(songs: Sequence[SongJudgement], seed: int, n_replicates: int) -> Interval | None:
+    n_classes = len(VOCABULARIES["majmin"].labels())
+    counts = []
+    for song in songs:
+        truth, heard = _triads(song.truth), _triads(song.heard)
+        known = truth[truth >= 0]
+        right = truth[(truth >= 0) & (truth == heard)]
+        counts.append([np.bincount(part, minlength=n_classes) for part in (right, known)])
+    n_right, n_frames = np.array(counts, float).transpose(1, 0, 2)
+    weights = draw_weights(len(songs), np.random.default_rng(seed), n_replicates=n_replicates)
+    return macro_recall_interval(n_right, n_frames, weights)
 
 
 def hear_evidence(network: ChordNetwork, item: Item) -> Evidence:
-    """Return what a network says of all frames of an item, on the item's own tuning."""
-    assert item.waveform is not None
-    spec = network.front_end
-    tuning = estimate_tuning(item.spectrum.astype(np.float32), spec)
-    frames = compute_constant_q([item.waveform], spec, SAMPLE_RATE, tuning_cents=tuning)
+    """Return what a network says of all frames of an item, on the item's own tuning.
+
+    The spectrum of an item that has lost its waveform lies there already.
+    """
+    spec, spectrum = network.front_end, item.spectrum.astype(np.float32)
+    frames: Iterable[NDArray[np.float32]] = [spectrum]
+    if item.waveform is not None:
+        tuning = estimate_tuning(spectrum, spec)
+        frames = compute_constant_q([item.waveform], spec, SAMPLE_RATE, tuning_cents=tuning)
     said = list(network.listen(frames))
     return Evidence(*(np.concatenate(parts) for parts in zip(*said, strict=True)))
 
@@ -199,6 +248,8 @@ def fit_decoder(network: ChordNetwork, items: Iterable[Item]) -> DecoderFit:
     rng = np.random.default_rng(0)
     weights: dict[VocabularyName, float] = {}
     for name, vocabulary in VOCABULARIES.items():
+        if name not in network.settings.statistics:
+            continue
         frames = [(item, vocabulary.log_probabilities(said.root, said.quality)) for item, said in heard]
         summaries = {
             weight: summarise(_decoded_scores(network, vocabulary, frames, weight), rng)
@@ -208,7 +259,9 @@ def fit_decoder(network: ChordNetwork, items: Iterable[Item]) -> DecoderFit:
         if name == "majmin":
             with_decoder = summaries[weights[name]]
             alone = [
-                _score(item, *_segments(scores.argmax(axis=1), vocabulary, network.frame_duration))
+                _score(
+                    _reference_of(item), *_segments(scores.argmax(axis=1), vocabulary, network.frame_duration)
+                )
                 for item, scores in frames
             ]
     return DecoderFit(weights, with_decoder, summarise(alone, rng))
@@ -224,7 +277,7 @@ def _decoded_scores(
     weighted = statistics.model_copy(update={"evidence_weight": weight})
     return [
         _score(
-            item,
+            _reference_of(item),
             *_segments(
                 decode(scores, weighted, frame_duration=network.frame_duration),
                 vocabulary,
@@ -239,7 +292,7 @@ def _quality_of(figures: Mapping[str, Figure], name: VocabularyName) -> float:
     return figures[_TARGET[name]].mean + figures["seg"].mean
 
 
-def _judge_song(
+def _judge_item(
     recogniser: ChordRecogniser, item: Item, vocabularies: Sequence[VocabularyName]
 ) -> dict[VocabularyName, SongJudgement]:
     if item.waveform is None:
@@ -247,21 +300,51 @@ def _judge_song(
     begun = time.process_time()
     results = recogniser.recognise_all(item.waveform, sample_rate=SAMPLE_RATE, vocabularies=vocabularies)
     seconds = time.process_time() - begun
-    times = np.arange(len(item.spectrum), dtype=np.float64) * recogniser.network.frame_duration
-    truth = compute_targets(item.chords, times, transposition=item.transposition)
+    return _judge_song(recogniser, item.id, _reference_of(item), results, seconds)
+
+
+def _judge_track(
+    recogniser: ChordRecogniser, track: Track, vocabularies: Sequence[VocabularyName]
+) -> dict[VocabularyName, SongJudgement]:
+    begun = time.process_time()
+    results = recogniser.recognise_all(track.path, vocabularies=vocabularies)
+    seconds = time.process_time() - begun
+    return _judge_song(recogniser, track.id, track.segments, results, seconds)
+
+
+def _judge_song(
+    recogniser: ChordRecogniser,
+    name: str,
+    reference: Sequence[Segment],
+    results: Mapping[VocabularyName, ChordResult],
+    seconds: float,
+) -> dict[VocabularyName, SongJudgement]:
+    """Compare what was heard of a song in several vocabularies with its chords as they sound."""
+    frame_duration = recogniser.network.frame_duration
+    duration = next(iter(results.values())).duration
+    times = np.arange(int(duration / frame_duration) + 1, dtype=np.float64) * frame_duration
+    truth = compute_targets(reference, times)
     judged = {}
-    for name, result in results.items():
+    for vocabulary, result in results.items():
         intervals = np.array([(chord.start, chord.end) for chord in result.chords])
-        scores = _score(item, intervals, [chord.label() for chord in result.chords])
-        judged[name] = SongJudgement(item.id, scores, result, truth, _targets_of(result, times), seconds)
+        scores = _score(reference, intervals, [chord.label() for chord in result.chords])
+        judged[vocabulary] = SongJudgement(name, scores, result, truth, _targets_of(result, times), seconds)
     return judged
 
 
-def _score(item: Item, intervals: Floats, labels: Sequence[str]) -> ChordScores:
-    chords = [chord for chord in item.chords if chord.end > chord.start]
-    reference = np.array([(chord.start, chord.end) for chord in chords])
-    names = [transpose_label(chord.label, item.transposition) for chord in chords]
-    return score_song(reference, names, intervals, labels)
+def _reference_of(item: Item) -> list[Segment]:
+    """Return the chords of an item as they sound."""
+    return [replace(chord, label=transpose_label(chord.label, item.transposition)) for chord in item.chords]
+
+
+def _score(reference: Sequence[Segment], intervals: Floats, labels: Sequence[str]) -> ChordScores:
+    chords = [chord for chord in reference if chord.end > chord.start]
+    return score_song(
+        np.array([(chord.start, chord.end) for chord in chords]),
+        [chord.label for chord in chords],
+        intervals,
+        labels,
+    )
 
 
 def _segments(

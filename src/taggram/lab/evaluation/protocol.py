@@ -213,7 +213,8 @@ def evaluate(
     """
     if dataset.task == "chords":
         raise EvaluationError(
-            f"{dataset.name} has chords over time, not tags of clips: evaluate chords with it"
+            f"{dataset.name} has chords over time, not tags of clips: evaluate a model of chords on it, such "
+            f"as by `taggram evaluate chords {dataset.name}`"
         )
     annotations = dataset.annotations(root)
     if split not in annotations.tracks:

@@ -75,9 +75,10 @@ def write_report(directory: Path, title: str, lead: Sequence[str], parts: Sequen
     parts
         In their order.
     """
-    (directory / "plots").mkdir(parents=True, exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     for part in parts:
         if isinstance(part, Plot):
+            (directory / "plots").mkdir(exist_ok=True)
             (directory / "plots" / f"{part.name}-light.svg").write_bytes(part.light)
             (directory / "plots" / f"{part.name}-dark.svg").write_bytes(part.dark)
     _write(directory / "report.md", _markdown(title, lead, parts))

@@ -25,7 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggram.errors import MissingExtraError
-from taggram.lab.metrics.bootstrap import Interval, draw_weights, percentile_interval
+from taggram.lab.metrics._tag_metric import divide
+from taggram.lab.metrics.bootstrap import N_REPLICATES, Interval, draw_weights, macro, percentile_interval
 
 COMPARISONS = ("root", "thirds", "majmin", "sevenths", "tetrads", "mirex")
 SEGMENTATIONS = ("overseg", "underseg", "seg")
@@ -119,9 +120,11 @@ def score_song(
     return ChordScores(values, seconds)
 
 
-def summarise(songs: Sequence[ChordScores], rng: np.random.Generator) -> dict[str, Figure]:
+def summarise(
+    songs: Sequence[ChordScores], rng: np.random.Generator, *, n_replicates: int = N_REPLICATES
+) -> dict[str, Figure]:
     """Return every figure of several songs, with intervals."""
-    weights = draw_weights(len(songs), rng)
+    weights = draw_weights(len(songs), rng, n_replicates=n_replicates)
     summary = {}
     for name in FIGURES:
         values = np.array([song.values[name] for song in songs])
@@ -146,6 +149,19 @@ def frame_macro_recall(y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> 
     known = y_true >= 0
     recalls = [float((y_pred[y_true == label] == label).mean()) for label in np.unique(y_true[known])]
     return float(np.mean(recalls)) if recalls else float("nan")
+
+
+def macro_recall_interval(n_right: Floats, n_frames: Floats, weights: Floats) -> Interval | None:
+    """Return the interval of the frame macro recall over songs.
+
+    Parameters
+    ----------
+    n_right, n_frames : shape (n_songs, n_classes)
+        Frames of each class that were recognised, and all of them.
+    weights : shape (n_replicates, n_songs)
+        How often each song was drawn.
+    """
+    return percentile_interval(macro(divide(weights @ n_right, weights @ n_frames)))
 
 
 def count_confusions(
