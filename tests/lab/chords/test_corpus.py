@@ -15,7 +15,7 @@ from taggram.chords.vocabulary import VOCABULARIES
 from taggram.errors import DatasetError
 from taggram.lab.chords.arrangement import Condition, arrange, draw_condition
 from taggram.lab.chords.score import Score, load_score
-from taggram.lab.chords.statistics import count_chords, count_keys, read_key
+from taggram.lab.chords.statistics import count_chords, count_keys, read_key, read_songs
 from taggram.lab.chords.targets import IGNORED, NO_ROOT, compute_targets, transpose_targets
 from taggram.lab.datasets import Segment, Track, load_dataset
 
@@ -119,7 +119,7 @@ def test_statistics_of_one_cadence(tmp_path: Path) -> None:
     bars = ["C:maj", "F:maj", "G:7", "C:maj7", "C:maj"] * 40
     lines = [f"{bar * 2} {bar * 2 + 2} {label}" for bar, label in enumerate(bars)]
     (tmp_path / "a.lab").write_text("\n".join(lines), encoding="utf-8")
-    statistics = count_chords([tmp_path / "a.lab"])
+    statistics = count_chords(read_songs([tmp_path / "a.lab"]))
     majmin = statistics["majmin"]
     table = np.array(majmin.transitions).reshape(2, 12, 2)
     # C→F, F→G and G→C are all there is, up to smoothing; C:maj7 to C is no step between triads.
@@ -133,8 +133,10 @@ def test_statistics_of_one_cadence(tmp_path: Path) -> None:
     for name, vocabulary in VOCABULARIES.items():
         matrix = transition_matrix(statistics[name], vocabulary.n_states)
         np.testing.assert_allclose(matrix.sum(axis=1), 1)
-    with pytest.raises(DatasetError, match="no chord annotations"):
+    with pytest.raises(DatasetError, match="no songs with annotated chords"):
         count_chords([])
+    with pytest.raises(DatasetError, match="none of 1 songs has a chord"):
+        count_chords([(Segment(0, 0, "C:maj"),)])
 
 
 def test_keys_are_counted_relative_to_the_tonic(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from taggram.lab.chords.models.conv_gru import ConvGRU
 from taggram.lab.chords.models.tutorial import Tutorial
 from taggram.lab.chords.recipe import ChordRecipe
 from taggram.lab.chords.targets import NO_ROOT
+from taggram.lab.chords.train import as_learned
 from taggram.lab.chords.training import (
     Batch,
     Check,
@@ -110,6 +111,16 @@ def test_the_tutorial_says_major_minor_or_nothing() -> None:
     assert classes.shape == (1, 256, 25)
     torch.testing.assert_close(logits.root.exp().sum(dim=2), torch.ones(1, 256))
     assert float(logits.quality.softmax(dim=3)[..., :2].sum(dim=3).min()) > 0.999
+
+
+def test_a_network_of_triads_learns_the_triads_of_other_chords() -> None:
+    labels = ("C:min7/b3", "G:sus4", "Bb:maj6", "N")
+    chords = tuple(Segment(i, i + 1, label) for i, label in enumerate(labels))
+    item = Item("0-0", np.zeros((50, N_BINS), np.float16), chords, 0, {})
+    assert as_learned(ConvGRU(), item) is item
+    learned = as_learned(Tutorial(), item).chords
+    assert [chord.label for chord in learned] == ["C:min", "X", "A#:maj", "N"]
+    assert [(chord.start, chord.end) for chord in learned] == [(i, i + 1) for i in range(4)]
 
 
 def test_training_learns_chords_of_pure_tones(tmp_path: Path, rng: np.random.Generator) -> None:

@@ -8,6 +8,7 @@ No file is written before ONNX Runtime gives the numbers that torch gives.
 
 import copy
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from torch import Tensor, nn
 from taggram.chords.network import OUTPUTS, ChordNetwork
 from taggram.chords.vocabulary import VOCABULARIES
 from taggram.errors import MissingExtraError, ModelFileError
-from taggram.lab.chords.corpus import FRONT_END, SAMPLE_RATE
+from taggram.lab.chords.corpus import FRONT_END, SAMPLE_RATE, Item
+from taggram.lab.chords.evaluation import DecoderFit, fit_decoder
 from taggram.lab.chords.models import ChordModel
 from taggram.lab.export import OPSET, TOLERANCE, quiet_exporter, seal_model_file, without_traces
 from taggram.modelfile.reader import load_model_file
@@ -103,6 +105,30 @@ def export_chord_model(model: ChordModel, specification: Specification, path: Pa
                 )
     write_model_file(path, model_file.data)
     return model_file.specification
+
+
+def export_fitted(
+    model: ChordModel, specification: Specification, songs: Iterable[Item], path: Path
+) -> tuple[Specification, DecoderFit]:
+    """Write a model file with a decoder that is fitted on validation songs.
+
+    Returns
+    -------
+    The specification as written, and the fit.
+    """
+    settings = specification.chords
+    assert settings is not None
+    provisional = path.with_name(f"{path.name}.part")
+    export_chord_model(model, specification, provisional)
+    fit = fit_decoder(ChordNetwork(load_model_file(provisional)), songs)
+    statistics = {
+        name: settings.statistics[name].model_copy(update={"evidence_weight": weight})
+        for name, weight in fit.weights.items()
+    }
+    fitted = settings.model_copy(update={"statistics": statistics})
+    written = reseal(provisional, specification.model_copy(update={"chords": fitted}), path)
+    provisional.unlink()
+    return written, fit
 
 
 def reseal(source: Path, specification: Specification, path: Path) -> Specification:

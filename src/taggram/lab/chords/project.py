@@ -9,18 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from taggram.chords.network import ChordNetwork
 from taggram.chords.recogniser import ChordRecogniser
 from taggram.chords.vocabulary import VocabularyName
 from taggram.lab.chords.corpus import ChordCorpus, fingerprint
-from taggram.lab.chords.evaluation import DecoderFit, Judgement, fit_decoder, judge
-from taggram.lab.chords.export import describe, export_chord_model, reseal, window_of
+from taggram.lab.chords.evaluation import DecoderFit, Judgement, judge
+from taggram.lab.chords.export import describe, export_fitted, reseal, window_of
 from taggram.lab.chords.models import ChordModel
 from taggram.lab.chords.recipe import ChordRecipe
-from taggram.lab.chords.statistics import count_chords, count_keys
+from taggram.lab.chords.statistics import count_chords, count_keys, read_songs
 from taggram.lab.chords.training import ChordTraining, TrainingRecord, build_network
 from taggram.lab.datasets import load_dataset
-from taggram.modelfile.reader import load_model_file
 from taggram.modelfile.specification import ChordSettings, Metric, Specification
 
 _TRAINING_DATA = (
@@ -98,21 +96,10 @@ class ChordProject:
     def finish(self, name: str, output: Path) -> Outcome:
         """Fit the decoder on validation songs, judge on test songs, and write the model file."""
         model, record = self.train(name)
-        settings = self._settings(model)
         provisional = self._cache / f"{name}.provisional.onnx"
-        export_chord_model(model, self._describe(model, name, settings), provisional)
-        network = ChordNetwork(load_model_file(provisional))
-        fit = fit_decoder(network, self._corpus.items("validation"))
+        described = self._describe(model, name, self._settings(model))
+        specification, fit = export_fitted(model, described, self._corpus.items("validation"), provisional)
         _log.info("%s: evidence weights %s", name, fit.weights)
-        fitted = {
-            vocabulary: settings.statistics[vocabulary].model_copy(
-                update={"evidence_weight": fit.weights[vocabulary]}
-            )
-            for vocabulary in model.vocabularies
-        }
-        settings = settings.model_copy(update={"statistics": fitted})
-        specification = self._describe(model, name, settings)
-        reseal(provisional, specification, provisional)
         with ChordRecogniser.load(provisional) as recogniser:
             judgements = judge(recogniser, self._corpus.items("test"), model.vocabularies)
         specification = specification.model_copy(update={"metrics": _metrics(judgements)})
@@ -130,10 +117,11 @@ class ChordProject:
     def _settings(self, model: ChordModel) -> ChordSettings:
         n_frames, n_context = window_of(model)
         training = load_dataset("pop909").annotations(self._pop909).tracks["train"]
+        statistics = count_chords(read_songs(sorted(self._billboard.glob("*.lab"))))
         return ChordSettings(
             n_frames=n_frames,
             n_context=n_context,
-            statistics=count_chords(sorted(self._billboard.glob("*.lab"))),
+            statistics={name: statistics[name] for name in model.vocabularies},
             key_profiles=count_keys(training),
         )
 

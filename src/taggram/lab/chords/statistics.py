@@ -1,8 +1,9 @@
 """What chords do before one hears any: steps, durations and keys, counted in annotations.
 
-Steps and durations come from the annotations of the McGill Billboard collection, real songs; chords by
-degree of the key from the training songs of POP909 that stay in one key. Counts are smoothed: a step that
-was never seen takes a share from how often its interval and its quality are seen at all.
+Steps and durations of the model that ships come from the annotations of the McGill Billboard collection,
+real songs, and those of a recipe from its training songs; chords by degree of the key from the training
+songs of POP909 that stay in one key. Counts are smoothed: a step that was never seen takes a share from how
+often its interval and its quality are seen at all.
 
 References
 ----------
@@ -75,22 +76,26 @@ class _Counts:
         return None if quality is None else (chord.root, quality)
 
 
-def count_chords(files: Iterable[Path], *, evidence_weight: float = 1.0) -> dict[str, ChordStatistics]:
-    """Return vocabulary → statistics of annotation files.
+def count_chords(
+    songs: Iterable[Sequence[Segment]], *, evidence_weight: float = 1.0
+) -> dict[str, ChordStatistics]:
+    """Return vocabulary → statistics of annotated songs.
 
     Raises
     ------
     DatasetError
-        If there is no file.
+        If there is no song, or none with a chord.
     """
-    songs = list(_read_songs(files))
+    songs = list(songs)
     if not songs:
-        raise DatasetError("no chord annotations: give the folder of the Billboard .lab files")
+        raise DatasetError("no songs with annotated chords to count steps and durations in")
     statistics = {}
     for name, vocabulary in VOCABULARIES.items():
         counts = _Counts(vocabulary)
         for segments in songs:
             counts.add(segments)
+        if not counts.durations:
+            raise DatasetError(f"none of {len(songs)} songs has a chord whose duration could be counted")
         statistics[str(name)] = _statistics(counts, evidence_weight)
     return statistics
 
@@ -125,7 +130,7 @@ def read_key(track: Track) -> tuple[int, Mode] | None:
     return chord.root, "minor" if chord.quality == "min" else "major"
 
 
-def _read_songs(files: Iterable[Path]) -> Iterator[tuple[Segment, ...]]:
+def read_songs(files: Iterable[Path]) -> Iterator[tuple[Segment, ...]]:
     """Read annotations; of 890 files of Billboard one (0974) runs backwards and is left out."""
     for path in files:
         try:

@@ -130,6 +130,12 @@ class ChordTraining:
         """How the training went so far."""
         return self._record
 
+    @property
+    def kept(self) -> Check:
+        """How good the network is that `run` returns; there was a check."""
+        best = self._record.best if self._recipe.patience is not None else None
+        return best or self._record.checks[-1]
+
     def run(self, *, watch: Callable[[Check], None] = lambda check: None) -> ChordModel:
         """Train to the end of the recipe, from where the folder's state stands.
 
