@@ -198,9 +198,12 @@ def test_what_cannot_be_trained_says_why(place: Path, options: tuple[object, ...
     render(tmp_path / "silent")
     for path in (tmp_path / "silent" / "audio").glob("*.wav"):
         path.unlink()
+    (label_file,) = (tmp_path / "silent").rglob("N001*.lab")
+    label_file.write_text("", encoding="utf-8")
     done = taggram("train", recipe, "--root", tmp_path / "silent", "--cache", tmp_path / "c", "--output", "r")
     assert "no song of the split" in str(done.exception)
     assert done.stderr.count("left out: ") == 4
+    assert "left out: RM-P001: no chord is annotated" in done.stderr
 
 
 def test_evaluate(run: Path, place: Path, tmp_path: Path) -> None:

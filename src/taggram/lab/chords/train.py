@@ -47,7 +47,7 @@ class ChordData:
     recordings
         Its spectra.
     left_out
-        Track id → why it could not be heard.
+        Track id → why it could not be heard, or teaches nothing.
     """
 
     dataset: Dataset
@@ -153,7 +153,12 @@ def _hear(
     annotations = dataset.annotations(root)
     recordings = Recordings(cache, dataset)
     tracks = [*annotations.tracks["train"], *annotations.tracks["validation"]]
-    return ChordData(dataset, annotations, recordings, recordings.hear(tracks, watch=watch))
+    annotated = [track for track in tracks if any(chord.end > chord.start for chord in track.segments)]
+    left_out = recordings.hear(annotated, watch=watch)
+    for track in tracks:
+        if track not in annotated:
+            left_out[track.id] = BadTrack("not_annotated", "no chord is annotated")
+    return ChordData(dataset, annotations, recordings, left_out)
 
 
 class _EpochLog:
