@@ -19,13 +19,13 @@ SHAPES = {
     "one-dimensional": LeanShape(width=0.25, dimensions=1),
     "attention": LeanShape(width=0.25, pooling="attention"),
     "few bands, long hop": LeanShape(width=0.25, n_mels=40, hop_length=512),
-    "relative level": LeanShape(width=0.25, level="relative"),
+    "absolute level": LeanShape(width=0.25, level="absolute"),
 }
 FILES = {
     "one-dimensional, attention": LeanShape(
         width=0.25, dimensions=1, pooling="attention", blocks="separable"
     ),
-    "dense, few bands, relative": replace(SHAPES["few bands, long hop"], blocks="dense", level="relative"),
+    "dense, few bands, absolute": replace(SHAPES["few bands, long hop"], blocks="dense", level="absolute"),
 }
 """An export takes seconds: these hold every option once."""
 
@@ -69,7 +69,7 @@ def test_names_and_sizes_of_the_shipped_weights_stay() -> None:
 
 
 def test_relative_level_hears_soft_and_loud_alike() -> None:
-    model, absolute = build(SHAPES["relative level"]), build(SHAPES["small"])
+    model, absolute = build(SHAPES["small"]), build(SHAPES["absolute level"])
     with torch.no_grad():
         loud, soft, quiet = (model.embed(sound() * 10 ** (db / 20)) for db in (0, -20, -40))
         heard, faint = (absolute.embed(sound() * 10 ** (db / 20)) for db in (0, -20))
@@ -83,3 +83,17 @@ def test_width_scales_the_channels_only() -> None:
     assert LeanShape().channels == (24, 64, 112, 192)
     assert LeanShape(width=0.5).channels == (16, 32, 56, 96)
     assert replace(LeanShape(), width=0.01).channels == (8, 8, 8, 8)
+
+
+def test_rests_do_not_change_how_sound_is_heard() -> None:
+    model = build(SMALL)
+    power = torch.rand(1, 40, 96) + 0.5
+    rests = power.clone()
+    rests[:, 1::2] = 0
+    with torch.no_grad():
+        heard = model.level(torch.log(power + 1e-7))
+        with_rests = model.level(torch.log(rests + 1e-7))
+    # Half as much power in the mean: what sounds seems twice as loud, and no more.
+    difference = with_rests[:, ::2] - heard[:, ::2]
+    torch.testing.assert_close(difference, torch.full_like(difference, 0.693), atol=0.05, rtol=0)
+    assert with_rests.min() >= -11.6

@@ -25,7 +25,7 @@ from taggram.lab.training.shards import Array, save_arrays
 from taggram.lab.training.teachers import GRID_LENGTH
 from taggram.modelfile.reader import load_model_file
 
-TINY = Candidate(LeanShape(width=0.1, n_mels=32, hop_length=1024))
+TINY = Candidate(LeanShape(width=0.1, n_mels=32, hop_length=1024, level="absolute"))
 N_CHUNKS = 8
 
 
@@ -100,7 +100,8 @@ def test_a_candidate_is_trained_judged_and_kept(plan: Plan, tmp_path: Path) -> N
 
 
 def test_every_candidate_differs_from_what_ships_and_is_hidden_as_much() -> None:
-    common = DistillationSettings(n_steps=700)
+    full = DistillationSettings()
+    common = DistillationSettings(n_steps=full.n_steps // 10)
     assert CANDIDATES[SHIPPED] == Candidate()
     assert len(set(CANDIDATES.values())) == len(CANDIDATES)
     coarse = settings_for(Candidate(LeanShape(n_mels=48, hop_length=512), seed=5), common)
@@ -108,9 +109,7 @@ def test_every_candidate_differs_from_what_ships_and_is_hidden_as_much() -> None
     usual = settings_for(Candidate(), common)
     assert (usual.max_band_mask, usual.max_frame_mask) == (12, 24)
     assert usual.averaging == pytest.approx(0.98)
-    assert settings_for(Candidate(), DistillationSettings()) == replace(
-        DistillationSettings(), checkpoint_every=3500
-    )
+    assert settings_for(Candidate(), full) == replace(full, checkpoint_every=full.n_steps // 2)
 
 
 def test_frontier_leaves_out_what_another_beats() -> None:

@@ -37,6 +37,8 @@ _RELATIVE_OFFSET = 1e-7
 
 The exporter takes 1e-8 for zero and leaves it out.
 """
+_RELATIVE_FLOOR = 1e-5
+"""Power relative to a chunk's level below which there is nothing to be heard: 50 dB."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class LeanShape:
     hop_length
         Samples from frame to frame.
     level
-        "relative" takes the chunk's mean off its log-mel, so that a change of level changes nothing.
+        "relative" divides the mel power by the level of the chunk, so that a change of level changes nothing.
     """
 
     width: float = 1.0
@@ -68,7 +70,7 @@ class LeanShape:
     pooling: Literal["mean", "attention"] = "mean"
     n_mels: int = 96
     hop_length: int = 256
-    level: Literal["absolute", "relative"] = "absolute"
+    level: Literal["absolute", "relative"] = "relative"
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -198,10 +200,14 @@ class LeanCNN(TaggingModel):
         return torch.log(self.mel(features) + offset)
 
     def level(self, log_mel: Tensor) -> Tensor:
-        """Take each chunk's mean off its log-mel (batch, n_frames, n_mels), if the shape says so."""
+        """Map log-mel (batch, n_frames, n_mels) to the same relative to each chunk, if the shape says so."""
         if self.shape.level == "absolute":
             return log_mel
-        return log_mel - log_mel.mean(dim=(1, 2), keepdim=True)
+        # Over time the mean is of the power: rests between beats would pull down that of the logarithm. Over
+        # bands it is of the logarithm: else the bass would decide alone.
+        power = log_mel.exp()
+        level = power.mean(dim=1, keepdim=True).log().mean(dim=2, keepdim=True).exp()
+        return torch.log(power / level + _RELATIVE_FLOOR)
 
     def embed_log_mel(self, log_mel: Tensor) -> Tensor:
         """Map log-mel (batch, n_frames, n_mels) to the embedding (batch, embedding_dim)."""

@@ -25,7 +25,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -97,7 +97,7 @@ class DistillationSettings:
         Of everything that is drawn.
     """
 
-    n_steps: int = 7_000
+    n_steps: int = 11_000
     clips_per_step: int = 16
     crops_per_clip: int = 4
     learning_rate: float = 3e-3
@@ -126,6 +126,11 @@ class Batch:
     targets: Tensor
     teacher_embedding: Tensor
     has_embedding: Tensor
+
+    def to(self, device: torch.device) -> Self:
+        """Return it on a device."""
+        parts = (self.log_mel, self.targets, self.teacher_embedding, self.has_embedding)
+        return type(self)(*(part.to(device) for part in parts))
 
 
 def draw_batch(
@@ -310,6 +315,8 @@ def distil(
 ) -> LeanCNN:
     """Train `student` and return the running mean of its weights with its view, in evaluation mode.
 
+    It is trained on a GPU if there is one; what is returned is on the CPU.
+
     Parameters
     ----------
     student
@@ -334,10 +341,11 @@ def distil(
             if checkpoint is not None:
                 _save(run.state_dict(), checkpoint)
             if on_checkpoint is not None:
-                on_checkpoint(run.step, run.average.eval())
+                on_checkpoint(run.step, run.averaged())
+    trained = run.averaged()
     if any(lesson.teacher_embedding is not None for lesson in lessons):
-        look_through_teachers(run.average, run.loss.to_teacher, seed=settings.seed)
-    return run.average.eval()
+        look_through_teachers(trained, run.loss.to_teacher.cpu(), seed=settings.seed)
+    return trained
 
 
 class _Run:
@@ -346,12 +354,13 @@ class _Run:
     def __init__(self, student: LeanCNN, lessons: Sequence[Lesson], settings: DistillationSettings) -> None:
         self.settings = settings
         self.step = 0
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.student = student.train()
-        student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         _fit_constants(student, lessons)
-        self.loss = DistillationLoss(lessons, student.head.in_features, settings)
+        self.loss = DistillationLoss(lessons, student.head.in_features, settings).to(self.device)
         with torch.no_grad():
             student.head.bias.copy_(self.loss.centre)
+        student.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(student)
         self.optimiser = torch.optim.AdamW(
             [*student.parameters(), *self.loss.parameters()],
@@ -365,11 +374,16 @@ class _Run:
             "optimiser": self.optimiser,
         }
 
+    def averaged(self) -> LeanCNN:
+        """Return a copy of the averaged model, to be looked at."""
+        return copy.deepcopy(self.average).cpu().eval()
+
     def update(self, batch: Batch) -> float:
+        batch = batch.to(self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.learning_rate * _schedule(self.step, self.settings)
         # bfloat16 halves the time of a step; loss, weights and their averages stay in float32.
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16):
             embedding = self._drop(self.student.embed_log_mel(batch.log_mel))
             logits = self.student.head(embedding)
         loss: Tensor = self.loss(embedding.float(), logits.float(), batch)
@@ -384,7 +398,7 @@ class _Run:
         # Drawn like the batch, from seed and step alone, so that an interrupted run continues alike.
         rng = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + self.step)
         kept = torch.rand(embedding.shape, generator=rng) >= self.settings.dropout
-        return embedding * kept / (1 - self.settings.dropout)
+        return embedding * kept.to(self.device) / (1 - self.settings.dropout)
 
     @torch.no_grad()
     def _average(self) -> None:

@@ -63,7 +63,7 @@ class Candidate:
     @property
     def is_plain(self) -> bool:
         """Whether it is taught, and hears levels, as what ships: it shows what size and shape do."""
-        return self == Candidate(replace(self.shape, level="absolute"), self.seed)
+        return self == Candidate(replace(self.shape, level=LeanShape.level), self.seed)
 
 
 CANDIDATES: Mapping[str, Candidate] = {
@@ -80,8 +80,8 @@ CANDIDATES: Mapping[str, Candidate] = {
     "64 bands": Candidate(LeanShape(n_mels=64)),
     "hop 512": Candidate(LeanShape(hop_length=512)),
     "48 bands, hop 512, width 0.35": Candidate(LeanShape(width=0.35, n_mels=48, hop_length=512)),
-    "quietening": Candidate(quietening_db=45.0),
-    "relative level": Candidate(LeanShape(level="relative")),
+    "absolute level": Candidate(LeanShape(level="absolute")),
+    "absolute level, quietened": Candidate(LeanShape(level="absolute"), quietening_db=45.0),
     "movement weight 1": Candidate(movement_weight=1.0),
 }
 """Name → what is tried; the first is what ships."""

@@ -227,10 +227,10 @@ Longer or shorter chunks were not tried. The teachers' scores are those of 3 s, 
 has no honest target, and a longer one costs the same per song: it only averages earlier."""
 _OTHERWISE = """\
 The shipped shape with other teaching. The clips of validation are made softer, and scores are compared with \
-the teachers' scores of the clips as they are. "Quietening" makes half of the clips of every step softer by \
-up to 45 dB; "relative level" takes every chunk's mean off its log-mel and lowers the offset of the \
-logarithm from 1e-5 to 1e-7; "movement weight 1" counts differences within a clip by 1 instead of 0.3 in \
-the loss. None costs anything in use."""
+the teachers' scores of the clips as they are. What ships hears every chunk relative to its own level; \
+"absolute level" does not; "quietened" makes half of its clips of every step softer by up to 45 dB; \
+"movement weight 1" counts differences within a clip by 1 instead of 0.3 in the loss. None costs anything \
+in use."""
 _INTEGERS = """\
 The shipped model as `taggram models export --int8` makes it, with ranges set on clips of the training \
 split, on validation. Processor time of a 4-minute song on one core."""

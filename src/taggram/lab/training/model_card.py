@@ -391,7 +391,8 @@ _VARIATIONS = """\
 Training adds altered copies of training clips (speed, or tempo, or pitch alone; equaliser, level, noise, a \
 second clip at the same time, mp3), which the teachers heard and scored themselves."""
 _DATA_NOTE = """\
-Crops are drawn at random, blended in pairs now and then, changed in level and masked in places. Synthetic \
+Crops are drawn at random, blended in pairs now and then, and masked in places. Every chunk is heard \
+relative to its own level, so that a softer copy of a song gets nearly the same scores. Synthetic \
 noise, tones, clicks, drum hits, speech-like sound and silence take part with low targets for every tag. No \
 audio and no teacher's score is in the file or in the source tree."""
 _VOCABULARY = """\
@@ -415,13 +416,12 @@ listeners of the 2000s. `indian` and `world` stand for everything else.
 people would tell apart.
 - In time it is blunter than its teachers: where a tag comes and goes within a song is told worse than \
 which songs have it (the third figure of the first table).
-- Its embedding separates genres less well than the best teacher's, most clearly the four broad genres of \
-Emotify: a probe fits the embeddings of the training clips, which the model remembers, nearly perfectly, and \
-carries over badly.
+- Its embedding separates genres less well than the best teacher's: a probe fits the embeddings of the \
+training clips, which the model remembers, nearly perfectly, and carries over badly.
 - Tried on recordings that no split holds (listed in docs/default_model.md): Indian classical music, \
 flamenco and drum and bass got no fitting genre, a lone saxophone was taken for no music, and a cat for \
-electronic music. Speech got no tag, but was not said to be no music.
+electronic music. Speech and a dog got no tag, but were not said to be no music.
 - Quiet pieces with few instruments often get hardly a tag, because all scores stay just below their \
 thresholds; `taggram tag --all` shows what comes nearest.
-- The training clips are few (598), in 16 kHz mono and partly from low-bitrate sources; very quiet, \
-distorted or band-limited recordings are scored less reliably."""
+- The training clips are few (598), in 16 kHz mono and partly from low-bitrate sources; distorted, \
+noisy or band-limited recordings are scored less reliably."""
