@@ -354,8 +354,8 @@ def _speed(study: Study) -> Iterator[str]:
     yield from (
         "## Time",
         "",
-        f"{len(rows)} examples: learned in {times[0] * 1000:.0f} ms, checked in {times[1] * 1000:.0f} ms; "
-        f"{len(rows_all)} examples: {times[2] * 1000:.0f} ms and {times[3] * 1000:.0f} ms, on one core.",
+        f"{len(rows)} examples: learned in {times[0] * 1000:.1f} ms, checked in {times[1] * 1000:.1f} ms; "
+        f"{len(rows_all)} examples: {times[2] * 1000:.1f} ms and {times[3] * 1000:.1f} ms, on one core.",
     )
 
 
