@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
-# Two processes of tests, one core each: with threads of their own they would wait for each other.
+# Processes of tests share the cores: with threads of their own they would wait for each other.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", **os.environ}
 TREES = ["src", "tests", "benchmarks", "scripts", "examples"]
 CHECKS: dict[str, list[str]] = {
@@ -17,7 +17,8 @@ CHECKS: dict[str, list[str]] = {
     "types": ["mypy"],
     "docs": ["sphinx", "-W", "-q", "-b", "html", "docs", "site"],
     "page": ["scripts.check_web"],
-    "tests": ["pytest", "-n", "2", "--dist", "worksteal", "-q"],
+    # For two cores: a third process works while others wait for servers and pages.
+    "tests": ["pytest", "-n", "3", "--dist", "worksteal", "-q"],
 }
 
 
