@@ -41,7 +41,8 @@ def draw_frontier(points: Sequence[Point], page: Page) -> Canvas:
     best = frontier_of(points)
     left.plot([p.gflop for p in best], [p.spearman for p in best], color=page.muted, lw=1.2, zorder=1)
     left.axvline(BUDGET_GFLOP, color=page.muted, lw=0.8, ls=(0, (2, 3)))
-    _write_label(left, "budget", (BUDGET_GFLOP, min(p.spearman for p in points)), page.muted)
+    middle = (min(p.spearman for p in points) + max(p.spearman for p in points)) / 2
+    _write_label(left, "budget", (BUDGET_GFLOP, middle), page.muted)
     _draw_points(left, points, [p.gflop for p in points], page, ticks=(0.5, 1, 2, 5, 10, 20))
     _draw_points(right, points, [1000 * p.cpu_seconds for p in points], page, ticks=(20, 50, 100, 200))
     found = knee(best)
@@ -74,7 +75,7 @@ def _draw_points(
     axis.minorticks_off()
     axis.xaxis.set_major_formatter("{x:g}")
     axis.grid(lw=0.6)
-    axis.margins(x=0.14, y=0.1)
+    axis.margins(x=0.18, y=0.1)
 
 
 def _write_label(axis: Axes, text: str, place: tuple[float, float], colour: str) -> None:
