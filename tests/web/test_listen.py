@@ -305,7 +305,10 @@ def test_after_a_reload(page: "Page", medley: Path) -> None:
     page.wait_for_selector(".stage")
     page.get_by_role("button", name="Play the song").click()
     page.get_by_text("The sound is not here any more").wait_for()
-    listen(page, medley)  # known at once, and to be heard again
+    missing = page.get_by_title("The sound is not here")
+    missing.wait_for()
+    add(page, medley)  # known at once, and to be heard again
+    missing.wait_for(state="detached")
     page.get_by_role("button", name="Play the song").click()
     page.get_by_role("button", name="Pause the song").wait_for()
 
