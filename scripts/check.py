@@ -9,8 +9,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
-# Processes of tests share the cores: with threads of their own they would wait for each other.
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", **os.environ}
+ENVIRONMENT = {
+    # Processes of tests share the cores: with threads of their own they would wait for each other.
+    "OMP_NUM_THREADS": "1",
+    **os.environ,
+    # Hundreds of tests start Taggram anew: what was compiled once is kept, whatever is set here.
+    "PYTHONDONTWRITEBYTECODE": "",
+}
 TREES = ["src", "tests", "benchmarks", "scripts", "examples"]
 QUICK: dict[str, list[str]] = {
     "types": ["mypy"],

@@ -46,8 +46,8 @@ def _quick() -> Iterator[None]:
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export, "_N_FRAMES", 48)
-        patch.setattr(export, "N_CONTEXT", 8)
+        patch.setattr(export, "_N_FRAMES", 24)
+        patch.setattr(export, "N_CONTEXT", 4)
         yield
     torch.set_num_threads(n_threads)
 

@@ -47,17 +47,14 @@ def test_the_class_says_what_its_default_composition_is(name: str) -> None:
     assert model.architecture == type(model).architecture
 
 
-@pytest.mark.parametrize("task", ["multi_label", "multi_class"])
-@pytest.mark.parametrize("name", NAMES)
-def test_goes_through_the_door(name: str, task: Any, tmp_path: Path) -> None:
-    if task == "multi_class" and name != "conv2d_lms":
-        return  # the last operator is the same for all
-    model = build(name)
+def test_classes_go_through_the_door(tmp_path: Path) -> None:
+    # Every architecture's labels do in tests/lab/test_export.py; the last operator is the same for all.
+    model = build("conv2d_lms")
     about = model.architecture
     specification = Specification(
         name="test",
         architecture=about.name,
-        task=task,
+        task="multi_class",
         sample_rate=about.sample_rate,
         chunk_duration=about.chunk_duration,
         chunk_hop=about.chunk_duration,

@@ -59,14 +59,14 @@ def test_shapes(name: str) -> None:
 @every_model
 def test_rows_do_not_depend_on_the_batch(name: str) -> None:
     model = build(name)
-    waveform = noise(model, 7)
+    waveform = noise(model, 3)
     with torch.inference_mode():
         together = model.embed(waveform)
-        alone = torch.cat([model.embed(waveform[row : row + 1]) for row in (0, 6)])
+        alone = torch.cat([model.embed(waveform[row : row + 1]) for row in (0, 2)])
     assert not torch.allclose(alone[0], alone[1]), "the chunks must differ for this to say anything"
     # Kernels sum in another order for another batch size.
     scale = together.abs().max()
-    torch.testing.assert_close(alone / scale, together[[0, 6]] / scale, atol=2e-5, rtol=0)
+    torch.testing.assert_close(alone / scale, together[[0, 2]] / scale, atol=2e-5, rtol=0)
 
 
 @every_model
