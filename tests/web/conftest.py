@@ -34,6 +34,8 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 CLIPS = ROOT / "examples" / "clips"
 _START_SECONDS = 60
 _JOB_SECONDS = 180
+PATIENCE = 60.0
+"""Seconds: other tests keep the same cores busy."""
 _ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
 
 
@@ -159,7 +161,7 @@ def open_page(browser: "Browser") -> Iterator[OpenPage]:
     def open_(url: str, **options: Any) -> "Page":
         context = browser.new_context(**{"viewport": {"width": 1360, "height": 960}, **options})
         contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE * 1000)
         page = context.new_page()
         host = url.split("/")[2]
         page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
@@ -195,7 +197,7 @@ def medley() -> Path:
     return CLIPS / "medley.m4a"
 
 
-def wait_until(page: "Page", is_so: Callable[[], bool], timeout: float = 20.0) -> None:
+def wait_until(page: "Page", is_so: Callable[[], bool], timeout: float = PATIENCE) -> None:
     """Ask until it is so; the page's policy lets nobody run a condition inside of it."""
     deadline = time.monotonic() + timeout
     while not is_so():
