@@ -14,7 +14,7 @@ from taggram.lab.training.distillation import DistillationSettings, Lesson, dist
 FRAMES_PER_CHUNK = 187.5
 N_TAGS = 3
 SETTINGS = DistillationSettings(
-    n_steps=40, clips_per_step=4, crops_per_clip=2, averaging=0.9, checkpoint_every=10, warm_up=0.1
+    n_steps=40, clips_per_step=4, chunks_per_clip=2, averaging=0.9, checkpoint_every=10, warm_up=0.1
 )
 
 
@@ -85,10 +85,8 @@ def test_batches_depend_on_the_generator_only() -> None:
     assert not torch.equal(first.log_mel, other.log_mel)
 
 
-def test_crops_have_the_targets_of_the_chunks_they_lie_on(rng: np.random.Generator) -> None:
-    settings = replace(
-        SETTINGS, clips_per_step=6, mixing=0, gain_db=0, max_band_mask=0, max_frame_mask=0, crop_jitter=0
-    )
+def test_chunks_have_their_own_targets(rng: np.random.Generator) -> None:
+    settings = replace(SETTINGS, clips_per_step=6)
     lessons = synthetic_lessons(6, seed=1)
     batch = draw_batch(lessons, FRAMES_PER_CHUNK, settings, rng)
     # The teacher scores the level of each third of the bands: sound and target must tell the same.
@@ -100,7 +98,7 @@ def test_crops_have_the_targets_of_the_chunks_they_lie_on(rng: np.random.Generat
 def test_clip_without_teacher_embedding_is_marked(rng: np.random.Generator) -> None:
     lessons = synthetic_lessons(4, seed=1)
     lessons[2] = replace(lessons[2], teacher_embedding=None)
-    batch = draw_batch(lessons, FRAMES_PER_CHUNK, replace(SETTINGS, mixing=0), rng)
+    batch = draw_batch(lessons, FRAMES_PER_CHUNK, SETTINGS, rng)
     assert batch.has_embedding.reshape(4, 2).sum(dim=1).tolist().count(0) == 1
     assert batch.teacher_embedding.shape == (8, N_TAGS)
 
@@ -118,7 +116,7 @@ def test_quietened_log_mel_is_that_of_the_softer_sound(gain_db: float, rng: np.r
 
 
 def test_half_of_the_clips_are_quietened_and_keep_their_targets() -> None:
-    settings = replace(SETTINGS, mixing=0, gain_db=0, max_band_mask=0, max_frame_mask=0, clips_per_step=64)
+    settings = replace(SETTINGS, clips_per_step=64)
     lessons = synthetic_lessons(64, seed=1)
     plain, soft = (
         draw_batch(lessons, FRAMES_PER_CHUNK, changed, np.random.default_rng(3))
@@ -126,6 +124,7 @@ def test_half_of_the_clips_are_quietened_and_keep_their_targets() -> None:
     )
     assert torch.equal(plain.targets, soft.targets)
     drops = (plain.log_mel - soft.log_mel).mean(dim=(1, 2)).reshape(64, 2)
-    torch.testing.assert_close(drops[:, 0], drops[:, 1], atol=0.05, rtol=0)  # one drop for a clip
+    # One drop for a clip; soft bands that sink to the offset lose a little less.
+    torch.testing.assert_close(drops[:, 0], drops[:, 1], atol=0.15, rtol=0)
     assert 20 < int((drops[:, 0] < 0.01).sum()) < 44
     assert 5 < float(drops.max()) < 30 * math.log(10) / 10

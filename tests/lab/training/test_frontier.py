@@ -56,7 +56,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
         n_variations=0,
         n_renderings=0,
         n_non_music=2,
-        distillation=DistillationSettings(n_steps=2, clips_per_step=4, crops_per_clip=2),
+        distillation=DistillationSettings(n_steps=2, clips_per_step=4, chunks_per_clip=2),
     )
     rng = np.random.default_rng(0)
     for dataset in ("4q", "emotify"):
@@ -99,16 +99,13 @@ def test_a_candidate_is_trained_judged_and_kept(plan: Plan, tmp_path: Path) -> N
     assert not (tmp_path / "2_steps" / "tiny_one.pt").exists(), "it was trained again"
 
 
-def test_every_candidate_differs_from_what_ships_and_is_hidden_as_much() -> None:
+def test_every_candidate_differs_from_what_ships_and_is_averaged_as_long() -> None:
     full = DistillationSettings()
     common = DistillationSettings(n_steps=full.n_steps // 10)
     assert CANDIDATES[SHIPPED] == Candidate()
     assert len(set(CANDIDATES.values())) == len(CANDIDATES)
-    coarse = settings_for(Candidate(LeanShape(n_mels=48, hop_length=512), seed=5), common)
-    assert (coarse.max_band_mask, coarse.max_frame_mask, coarse.seed) == (6, 12, 5)
-    usual = settings_for(Candidate(), common)
-    assert (usual.max_band_mask, usual.max_frame_mask) == (12, 24)
-    assert usual.averaging == pytest.approx(0.98)
+    assert settings_for(Candidate(LeanShape(n_mels=48), seed=5), common).seed == 5
+    assert settings_for(Candidate(), common).averaging == pytest.approx(0.98)
     assert settings_for(Candidate(), full) == replace(full, checkpoint_every=full.n_steps // 2)
 
 

@@ -4,19 +4,21 @@ Hinton et al., "Distilling the knowledge in a neural network", 2015, with four c
 
 - Targets are compared as logits that are standardised per tag over the training set. Most tags have
   tiny scores, and every tag is to be ranked well, so every tag gets the same weight.
-- Every step takes several crops of each clip; besides each crop's own score their mean must be right,
+- Every step takes several chunks of each clip; besides each chunk's own score their mean must be right,
   because a clip's score is the mean over its chunks.
-- The differences between the crops of a clip count on their own, in units of their usual size, which is
+- The differences between the chunks of a clip count on their own, in units of their usual size, which is
   small against the differences between clips: a tag is to be found in time, too.
 - A linear map of the embedding also predicts the teachers' embeddings, which hold more than their tags. In
   the end the embedding is turned so that its distances are those of the predictions (`view`).
+
+Chunks lie where the teachers heard, and nothing in them is disturbed: what the student lacks is less what it
+has not heard than the means to say all that its teachers say (docs/default_model.md).
 
 Every step draws its batch from a generator seeded by (seed, step): a run that was interrupted continues
 with the batches that it would have had.
 
 Conventions: log-mel is (n_frames, n_mels) per clip; targets are (n_chunks, n_tags) per clip on a grid
-of one chunk length, scores in (0, 1); a crop between two grid points has the mean of their targets,
-weighted by overlap.
+of one chunk length, scores in (0, 1).
 """
 
 import copy
@@ -69,8 +71,8 @@ class DistillationSettings:
     ----------
     n_steps
         Number of updates.
-    clips_per_step, crops_per_clip
-        A batch has `clips_per_step * crops_per_clip` chunks.
+    clips_per_step, chunks_per_clip
+        A batch has `clips_per_step * chunks_per_clip` chunks.
     learning_rate, weight_decay
         Of AdamW; the rate rises over `warm_up` of the steps and falls as a cosine to zero.
     averaging
@@ -78,16 +80,6 @@ class DistillationSettings:
     bag_weight, movement_weight, embedding_weight
         Weights of the clip's mean, of the differences within a clip, and of the teachers' embeddings,
         beside 1 for the chunks.
-    crop_jitter
-        Largest distance of a crop from a point of the target grid, in chunks.
-    mixing
-        Share of the batches in which pairs of crops are blended, sound and targets.
-    dropout
-        Share of the embedding that is hidden from the maps behind it.
-    max_band_mask, max_frame_mask
-        Longest run of bands and of frames that is hidden in a crop.
-    gain_db
-        Largest random change of level of a crop, in dB.
     quietening_db
         Half of the clips are made softer by up to so many dB, and keep their targets: a student of absolute
         level learns to say the same of a soft copy.
@@ -97,9 +89,9 @@ class DistillationSettings:
         Of everything that is drawn.
     """
 
-    n_steps: int = 11_000
+    n_steps: int = 14_000
     clips_per_step: int = 16
-    crops_per_clip: int = 4
+    chunks_per_clip: int = 4
     learning_rate: float = 3e-3
     weight_decay: float = 0.02
     warm_up: float = 0.05
@@ -107,12 +99,6 @@ class DistillationSettings:
     bag_weight: float = 1.0
     movement_weight: float = 0.3
     embedding_weight: float = 1.0
-    crop_jitter: float = 0.2
-    mixing: float = 0.5
-    dropout: float = 0.2
-    max_band_mask: int = 12
-    max_frame_mask: int = 24
-    gain_db: float = 3.0
     quietening_db: float = 0.0
     checkpoint_every: int = 500
     seed: int = 2026
@@ -120,7 +106,7 @@ class DistillationSettings:
 
 @dataclass(frozen=True)
 class Batch:
-    """Crops of several clips: rows of one clip stand together."""
+    """Chunks of several clips: rows of one clip stand together."""
 
     log_mel: Tensor
     targets: Tensor
@@ -139,50 +125,46 @@ def draw_batch(
     settings: DistillationSettings,
     rng: np.random.Generator,
 ) -> Batch:
-    """Draw random crops of random clips, with their targets, and disturb them a little.
+    """Draw random chunks of random clips, with their targets.
 
     Parameters
     ----------
     lessons
         The training set; every clip is at least one chunk long.
     frames_per_chunk
-        Frames from one point of the target grid to the next; a crop has all that begin within it.
+        Frames from one point of the target grid to the next; a chunk has all that begin within it.
     """
     chosen = rng.choice(len(lessons), settings.clips_per_step, replace=len(lessons) < settings.clips_per_step)
     teacher_dim = next((t.shape[1] for x in lessons if (t := x.teacher_embedding) is not None), 1)
-    crop_length = int(frames_per_chunk) + 1
+    n_frames = int(frames_per_chunk) + 1
     log_mel, targets, embeddings, known = [], [], [], []
     for lesson in (lessons[i] for i in chosen):
-        for start in _crop_starts(lesson, frames_per_chunk, settings, rng):
-            log_mel.append(lesson.log_mel[start : start + crop_length])
-            targets.append(_at(lesson.targets, start / frames_per_chunk))
+        n_chunks, n_drawn = len(lesson.targets), settings.chunks_per_clip
+        for chunk in rng.choice(n_chunks, n_drawn, replace=n_chunks < n_drawn):
+            start = min(int(chunk * frames_per_chunk), len(lesson.log_mel) - n_frames)
+            log_mel.append(lesson.log_mel[start : start + n_frames])
+            targets.append(lesson.targets[chunk])
             embedding = lesson.teacher_embedding
             known.append(embedding is not None)
-            embeddings.append(
-                _at(embedding, start / frames_per_chunk) if embedding is not None else np.zeros(teacher_dim)
-            )
+            embeddings.append(np.zeros(teacher_dim) if embedding is None else embedding[chunk])
     sounds = np.stack(log_mel).astype(np.float32)
     if settings.quietening_db:
         sounds = _quieten(sounds, settings, rng)
-    sounds += rng.uniform(-1, 1, (len(sounds), 1, 1)) * settings.gain_db * math.log(10) / 10
-    batch = Batch(
+    return Batch(
         torch.from_numpy(sounds),
-        torch.from_numpy(np.stack(targets).astype(np.float32)),
+        torch.from_numpy(np.stack(targets)),
         torch.from_numpy(np.stack(embeddings).astype(np.float32)),
         torch.tensor(known, dtype=torch.float32),
     )
-    if rng.uniform() < settings.mixing:
-        batch = _mix(batch, settings, rng)
-    return _hide(batch, settings, rng)
 
 
 def _quieten(log_mel: Array, settings: DistillationSettings, rng: np.random.Generator) -> Array:
     """Make half of the clips softer; what sinks below the offset of the logarithm is lost, as in a recording.
 
-    All crops of a clip alike: how loud a moment is beside others of its song is music.
+    All chunks of a clip alike: how loud a moment is beside others of its song is music.
     """
     drops_db = settings.quietening_db * np.maximum(0, rng.uniform(-1, 1, settings.clips_per_step))
-    factors = 10 ** (-np.repeat(drops_db, settings.crops_per_clip) / 10)
+    factors = 10 ** (-np.repeat(drops_db, settings.chunks_per_clip) / 10)
     return quieten(log_mel, factors[:, None, None])
 
 
@@ -191,60 +173,6 @@ def quieten(log_mel: Array, factor: NDArray[np.float64]) -> Array:
     # Rounding to half precision leaves silence a little below the offset.
     power = np.maximum(np.exp(log_mel) - LOG_OFFSET, 0)
     return np.log(power * factor + LOG_OFFSET).astype(np.float32)
-
-
-def _crop_starts(
-    lesson: Lesson, frames_per_chunk: float, settings: DistillationSettings, rng: np.random.Generator
-) -> NDArray[np.intp]:
-    n_chunks, n_crops = len(lesson.targets), settings.crops_per_clip
-    chunks = rng.choice(n_chunks, n_crops, replace=n_chunks < n_crops)
-    positions = chunks + rng.uniform(-settings.crop_jitter, settings.crop_jitter, n_crops)
-    last = min((n_chunks - 1) * frames_per_chunk, len(lesson.log_mel) - int(frames_per_chunk) - 1)
-    return np.clip(positions * frames_per_chunk, 0, last).astype(np.intp)
-
-
-def _at(values: NDArray[np.floating], position: float) -> NDArray[np.floating]:
-    """Interpolate rows linearly at a position in units of rows."""
-    row = int(position)
-    share = position - row
-    following = values[min(row + 1, len(values) - 1)]
-    return np.asarray(values[row] * (1 - share) + following * share)
-
-
-def _mix(batch: Batch, settings: DistillationSettings, rng: np.random.Generator) -> Batch:
-    """Blend every clip's crops with those of another clip, in one proportion for the whole clip."""
-    n_clips, n_crops = settings.clips_per_step, settings.crops_per_clip
-    order = np.repeat(rng.permutation(n_clips) * n_crops, n_crops) + np.tile(np.arange(n_crops), n_clips)
-    share = torch.from_numpy(np.repeat(rng.beta(0.5, 0.5, n_clips), n_crops).astype(np.float32))[:, None]
-    share = torch.maximum(share, 1 - share)
-
-    def blend(values: Tensor) -> Tensor:
-        weight = share.reshape(-1, *[1] * (values.ndim - 1))
-        return values * weight + values[order] * (1 - weight)
-
-    return Batch(
-        blend(batch.log_mel),
-        blend(batch.targets),
-        blend(batch.teacher_embedding),
-        batch.has_embedding * batch.has_embedding[order],
-    )
-
-
-def _hide(batch: Batch, settings: DistillationSettings, rng: np.random.Generator) -> Batch:
-    """Replace a run of bands and a run of frames of every crop by the crop's mean."""
-    n_crops, n_frames, n_mels = batch.log_mel.shape
-    hidden = _runs(rng, n_crops, n_frames, settings.max_frame_mask)[:, :, None]
-    hidden = hidden | _runs(rng, n_crops, n_mels, settings.max_band_mask)[:, None, :]
-    mean = batch.log_mel.mean(dim=(1, 2), keepdim=True)
-    masked = torch.where(torch.from_numpy(hidden), mean, batch.log_mel)
-    return Batch(masked, batch.targets, batch.teacher_embedding, batch.has_embedding)
-
-
-def _runs(rng: np.random.Generator, n_rows: int, length: int, longest: int) -> NDArray[np.bool_]:
-    sizes = rng.integers(longest + 1, size=(n_rows, 1))
-    starts = rng.integers(length, size=(n_rows, 1))
-    places = np.arange(length)
-    return (places >= starts) & (places < starts + sizes)
 
 
 class DistillationLoss(nn.Module):
@@ -294,7 +222,7 @@ class DistillationLoss(nn.Module):
         return total
 
     def _by_clip(self, rows: Tensor) -> Tensor:
-        return rows.reshape(-1, self.settings.crops_per_clip, *rows.shape[1:])
+        return rows.reshape(-1, self.settings.chunks_per_clip, *rows.shape[1:])
 
     def _mean_of_clip(self, scores: Tensor) -> Tensor:
         return self._by_clip(scores).mean(dim=1)
@@ -384,7 +312,7 @@ class _Run:
             group["lr"] = self.settings.learning_rate * _schedule(self.step, self.settings)
         # bfloat16 halves the time of a step; loss, weights and their averages stay in float32.
         with torch.autocast(self.device.type, torch.bfloat16):
-            embedding = self._drop(self.student.embed_log_mel(batch.log_mel))
+            embedding = self.student.embed_log_mel(batch.log_mel)
             logits = self.student.head(embedding)
         loss: Tensor = self.loss(embedding.float(), logits.float(), batch)
         self.optimiser.zero_grad()
@@ -393,12 +321,6 @@ class _Run:
         self.step += 1
         self._average()
         return float(loss.detach())
-
-    def _drop(self, embedding: Tensor) -> Tensor:
-        # Drawn like the batch, from seed and step alone, so that an interrupted run continues alike.
-        rng = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + self.step)
-        kept = torch.rand(embedding.shape, generator=rng) >= self.settings.dropout
-        return embedding * kept.to(self.device) / (1 - self.settings.dropout)
 
     @torch.no_grad()
     def _average(self) -> None:

@@ -227,10 +227,8 @@ class FrontierSearch:
 def settings_for(candidate: Candidate, common: DistillationSettings) -> DistillationSettings:
     """Return a candidate's settings.
 
-    The mean of the weights runs over the same share of the training as in a full one, and the same seconds
-    and share of the bands of a crop are hidden for every shape.
+    The mean of the weights runs over the same share of the training as in a full one.
     """
-    shape, usual = candidate.shape, LeanShape()
     full = DistillationSettings()
     return replace(
         common,
@@ -239,8 +237,6 @@ def settings_for(candidate: Candidate, common: DistillationSettings) -> Distilla
         movement_weight=candidate.movement_weight,
         averaging=1 - min(0.5, (1 - full.averaging) * full.n_steps / common.n_steps),
         checkpoint_every=common.n_steps // 2,
-        max_band_mask=round(common.max_band_mask * shape.n_mels / usual.n_mels),
-        max_frame_mask=round(common.max_frame_mask * usual.hop_length / shape.hop_length),
     )
 
 

@@ -191,7 +191,7 @@ def _facts(
         "counted singly, with the spectrogram",
         "Licence of the weights": "MIT",
         "Training": f"{settings.n_steps} steps of {settings.clips_per_step} clips × "
-        f"{settings.crops_per_clip} crops of 3 s; {_copies(training.plan.n_variations)} of every clip; "
+        f"{settings.chunks_per_clip} chunks of 3 s; {_copies(training.plan.n_variations)} of every clip; "
         f"{results.training_hours:.2f} hours of processor time, without the teachers' scores",
         "Energy of the training": f"about {results.training_hours * WATTS_PER_CORE:.0f} Wh, if a busy core "
         f"takes {WATTS_PER_CORE:g} W with its share of memory, fans and power supply: an assumption, no "
@@ -391,10 +391,9 @@ _VARIATIONS = """\
 Training adds altered copies of training clips (speed, or tempo, or pitch alone; equaliser, level, noise, a \
 second clip at the same time, mp3), which the teachers heard and scored themselves."""
 _DATA_NOTE = """\
-Crops are drawn at random, blended in pairs now and then, and masked in places. Every chunk is heard \
-relative to its own level, so that a softer copy of a song gets nearly the same scores. Synthetic \
-noise, tones, clicks, drum hits, speech-like sound and silence take part with low targets for every tag. No \
-audio and no teacher's score is in the file or in the source tree."""
+Every chunk is heard relative to its own level, so that a softer copy of a song gets nearly the same \
+scores. Synthetic noise, tones, clicks, drum hits, speech-like sound and silence take part with low targets \
+for every tag. No audio and no teacher's score is in the file or in the source tree."""
 _VOCABULARY = """\
 The union of the three source vocabularies, with a category and a name for people for every tag. Spelling \
 variants and synonyms are one tag, whose target is the mean over all teachers' columns that it stands for; \
