@@ -11,8 +11,8 @@ Hinton et al., "Distilling the knowledge in a neural network", 2015, with four c
 - A linear map of the embedding also predicts the teachers' embeddings, which hold more than their tags. In
   the end the embedding is turned so that its distances are those of the predictions (`view`).
 
-Chunks lie where the teachers heard, and nothing in them is disturbed: what the student lacks is less what it
-has not heard than the means to say all that its teachers say (docs/default_model.md).
+Chunks lie where the teachers heard, and nothing in them is disturbed: that costs a small student more than it
+gains (docs/default_model.md has the figures).
 
 Every step draws its batch from a generator seeded by (seed, step): a run that was interrupted continues
 with the batches that it would have had.

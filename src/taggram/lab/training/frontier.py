@@ -225,10 +225,7 @@ class FrontierSearch:
 
 
 def settings_for(candidate: Candidate, common: DistillationSettings) -> DistillationSettings:
-    """Return a candidate's settings.
-
-    The mean of the weights runs over the same share of the training as in a full one.
-    """
+    """Return a candidate's settings; weights are averaged over the same share of the steps as in full."""
     full = DistillationSettings()
     return replace(
         common,
