@@ -59,6 +59,7 @@ def main() -> None:
     export_model(model, default_specification(training, model, calibration, None), arguments.output)
     session = Session(load_model_file(arguments.output))
     _log.info("judging")
+    probed_on_train, probed_on_both = judge_embedding(training, session)
     results = Results(
         validation=judge_agreement(training, session, "validation"),
         test=judge_agreement(training, session, "test"),
@@ -66,7 +67,8 @@ def main() -> None:
             judge_teachers_within_songs(training, "validation"),
             judge_teachers_within_songs(training, "test"),
         ),
-        embedding=judge_embedding(training, session),
+        embedding=probed_on_train,
+        embedding_on_both=probed_on_both,
         reliability=judge_reliability(training, session, calibration, "test"),
         reliability_on_validation=judge_reliability(training, session, calibration, "validation"),
         other_sounds=judge_other_sounds(training, session, "test"),

@@ -7,8 +7,6 @@ from taggram.lab.training.probes import (
     fit_label_probe,
     macro_auc,
     macro_recall,
-    probe_class,
-    probe_labels,
 )
 
 
@@ -23,16 +21,16 @@ def test_probe_finds_the_label() -> None:
     from sklearn.metrics import roc_auc_score
 
     train, validation, test = (labelled(n, seed) for seed, n in enumerate((120, 60, 60)))
-    assert roc_auc_score(test.labels[:, 0], probe_labels(train, validation, test)[:, 0]) > 0.9
+    assert roc_auc_score(test.labels[:, 0], fit_label_probe(train, validation)(test.embeddings)[:, 0]) > 0.9
 
 
 def test_probe_finds_the_class() -> None:
-    sets = [
+    train, validation, test = (
         LabelledSet(x.embeddings, np.where(x.labels[:, 0], "happy", "sad"))
         for x in (labelled(n, seed) for seed, n in enumerate((120, 60, 60)))
-    ]
-    said = probe_class(*sets)
-    assert macro_recall(sets[2].labels, said) > 0.8
+    )
+    said = fit_class_probe(train, validation)(test.embeddings)
+    assert macro_recall(test.labels, said) > 0.8
 
 
 def test_either_kind_finds_label_and_class() -> None:

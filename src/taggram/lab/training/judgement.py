@@ -32,7 +32,13 @@ from taggram.lab.training.default_model import (
     run_file,
 )
 from taggram.lab.training.non_music import TAUGHT, UNSEEN
-from taggram.lab.training.probes import LabelledSet, macro_auc, macro_recall, probe_class, probe_labels
+from taggram.lab.training.probes import (
+    LabelledSet,
+    fit_class_probe,
+    fit_label_probe,
+    macro_auc,
+    macro_recall,
+)
 
 MIN_TRAIN_CLIPS, MIN_TEST_CLIPS = 10, 3
 """A label of the corpus is probed if so many clips of either split have it."""
@@ -282,12 +288,12 @@ def judge_confusions(
 
 def judge_embedding(
     training: DefaultModelTraining, session: Session, *, seed: int = 0
-) -> dict[str, tuple[Figure, ...]]:
+) -> tuple[dict[str, tuple[Figure, ...]], dict[str, tuple[Figure, ...]]]:
     """Probe the embedding of the student and of every teacher with the corpus's own labels.
 
     Returns
     -------
-    Name → figures, the student first as "student".
+    Name → figures, the student first as "student"; with probes fitted on train, and on train and validation.
     """
     clips = {
         split: [clip for clip in training.clips if clip.split == split]
@@ -301,11 +307,19 @@ def judge_embedding(
     by_name = {"student": student} | {
         name: {split: teachers[split][name] for split in clips} for name in teachers["test"]
     }
-    return {name: _probe_all(clips, embeddings, seed) for name, embeddings in by_name.items()}
+    on_train, on_both = (
+        {name: _probe_all(clips, embeddings, seed, refit=refit) for name, embeddings in by_name.items()}
+        for refit in (False, True)
+    )
+    return on_train, on_both
 
 
 def _probe_all(
-    clips: Mapping[str, Sequence[Clip]], embeddings: Mapping[str, NDArray[np.float32]], seed: int
+    clips: Mapping[str, Sequence[Clip]],
+    embeddings: Mapping[str, NDArray[np.float32]],
+    seed: int,
+    *,
+    refit: bool,
 ) -> tuple[Figure, ...]:
     figures = []
     for dataset, column, name in (
@@ -314,10 +328,11 @@ def _probe_all(
         ("4q", "quadrant", "4Q quadrants, macro recall"),
         ("emotify", "genre", "Emotify genres, macro recall"),
     ):
-        sets = _labelled(clips, embeddings, dataset, column)
-        truth = sets[2].labels
+        train, validation, test = _labelled(clips, embeddings, dataset, column)
+        truth = test.labels
         multi = truth.ndim == 2
-        said = probe_labels(*sets) if multi else probe_class(*sets)
+        fit = fit_label_probe if multi else fit_class_probe
+        said = fit(train, validation, refit=refit)(test.embeddings)
         measure = macro_auc if multi else macro_recall
         figures.append(
             _figure(

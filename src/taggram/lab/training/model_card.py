@@ -44,8 +44,8 @@ class Results:
         Agreement with the ensemble.
     teachers_within_songs
         How far the teachers that hear 3 s agree with each other, on validation and on test.
-    embedding
-        Name → figures of the probes, the student's first.
+    embedding, embedding_on_both
+        Name → figures of the probes, the student's first; fitted on train, and on train and validation.
     reliability, reliability_on_validation
         Of the scores as probabilities, and of the tags given, on test and on validation.
     other_sounds
@@ -62,6 +62,7 @@ class Results:
     test: Agreement
     teachers_within_songs: tuple[Figure, Figure]
     embedding: Mapping[str, Sequence[Figure]]
+    embedding_on_both: Mapping[str, Sequence[Figure]]
     reliability: Reliability
     reliability_on_validation: Reliability
     other_sounds: Mapping[str, tuple[int, int]]
@@ -154,6 +155,8 @@ def write_card(
         "## What the embedding knows",
         _EMBEDDING,
         _embedding_table(results.embedding),
+        _ON_BOTH,
+        _embedding_table(results.embedding_on_both),
         "## Teachers",
         _teacher_table(training),
         "## Data",
@@ -382,6 +385,9 @@ Logistic regression (ROC-AUC, mean over labels) or a support vector machine (mac
 mean embedding, fitted on the train split, its strength chosen on validation, judged on test. A \
 teacher's row is its own embedding treated alike. Labels are probed that at least 10 training and 3 test \
 clips have; the labels of 4Q are noisy, as a missing mood is no negative."""
+_ON_BOTH = """\
+The same with probes of the same strength fitted on train and validation together, whose clips the model was \
+not taught:"""
 _TERMS = {
     "4q": "4Q audio emotion set (Panda et al. 2018), 30 s | commercial previews; for research only",
     "emotify": "Emotify (Aljanaki et al. 2015), 60 s | probably CC BY-NC-SA",

@@ -41,16 +41,6 @@ class LabelledSet:
         )
 
 
-def probe_labels(train: LabelledSet, validation: LabelledSet, test: LabelledSet) -> NDArray[np.float64]:
-    """Fit one logistic regression per label and return its scores on test, (n_test, n_labels)."""
-    return np.asarray(fit_label_probe(train, validation)(test.embeddings))
-
-
-def probe_class(train: LabelledSet, validation: LabelledSet, test: LabelledSet) -> Labels:
-    """Fit a support vector machine with a Gaussian kernel and return its classes on test, (n_test,)."""
-    return fit_class_probe(train, validation)(test.embeddings)
-
-
 def fit_label_probe(
     train: LabelledSet,
     validation: LabelledSet,
