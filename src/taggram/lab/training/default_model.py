@@ -96,7 +96,7 @@ class Plan:
     music: Path
     weights: Path
     cache: Path
-    n_variations: int = 6
+    n_variations: int = 10
     n_non_music: int = 600
     n_renderings: int = 200
     sound_fonts: Path = SOUND_FONTS

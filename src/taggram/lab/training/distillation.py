@@ -98,7 +98,7 @@ class DistillationSettings:
     averaging: float = 0.998
     bag_weight: float = 1.0
     movement_weight: float = 0.3
-    embedding_weight: float = 1.0
+    embedding_weight: float = 4.0
     quietening_db: float = 0.0
     checkpoint_every: int = 500
     seed: int = 2026

@@ -421,8 +421,8 @@ listeners of the 2000s. `indian` and `world` stand for everything else.
 people would tell apart.
 - In time it is blunter than its teachers: where a tag comes and goes within a song is told worse than \
 which songs have it (the third figure of the first table).
-- Its embedding separates genres less well than the best teacher's: a probe fits the embeddings of the \
-training clips, which the model remembers, nearly perfectly, and carries over badly.
+- Its embedding separates genres less well than the best teacher's on test, and no worse on validation. The \
+model remembers its training clips, and follows its teachers less well on others (docs/default_model.md).
 - Tried on recordings that no split holds (listed in docs/default_model.md): Indian classical music, \
 flamenco and drum and bass got no fitting genre, a lone saxophone was taken for no music, and a cat for \
 electronic music. Speech and a dog got no tag, but were not said to be no music.
