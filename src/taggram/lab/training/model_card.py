@@ -386,8 +386,8 @@ mean embedding, fitted on the train split, its strength chosen on validation, ju
 teacher's row is its own embedding treated alike. Labels are probed that at least 10 training and 3 test \
 clips have; the labels of 4Q are noisy, as a missing mood is no negative."""
 _ON_BOTH = """\
-The same with probes of the same strength fitted on train and validation together, whose clips the model was \
-not taught:"""
+The same with probes of the same strength fitted on train and validation together; the model was taught the \
+clips of train only:"""
 _TERMS = {
     "4q": "4Q audio emotion set (Panda et al. 2018), 30 s | commercial previews; for research only",
     "emotify": "Emotify (Aljanaki et al. 2015), 60 s | probably CC BY-NC-SA",
