@@ -1,0 +1,1 @@
+import"./types-0l23ZAuh.js";import{$ as e,B as t,Ct as n,P as r,St as i,U as a,V as o,at as s,it as c,nt as l}from"./index-trRplVsj.js";var u=a(`<div class="empty svelte-1mhiqfh"><h2> </h2> <!></div>`);function d(a,d){var f=u(),p=l(f),m=c(p,!0),h=s(p,2);r(h,()=>d.children??n),i(f),e(()=>t(m,d.title)),o(a,f)}export{d as t};
